@@ -1,0 +1,1 @@
+"""Policies, rollouts and learners; the only folder that imports RLlib."""

@@ -1,0 +1,1 @@
+"""Environments, and what they stand on: sandboxes, task sets and judges."""

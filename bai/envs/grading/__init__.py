@@ -1,0 +1,1 @@
+"""Judges that never share a process with what they judge."""

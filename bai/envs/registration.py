@@ -1,0 +1,19 @@
+"""Registers every environment id with Gymnasium; idempotent, and imports no environment."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+
+__all__ = ["ENV_IDS", "register_envs"]
+
+ENV_IDS: dict[str, str] = {
+    "bai/Coding-v0": "bai.envs.coding:CodingEnv",
+}
+"""Id to entry point."""
+
+
+def register_envs() -> None:
+    """Adds the ids that are not there yet."""
+    for env_id, entry_point in ENV_IDS.items():
+        if env_id not in gym.registry:
+            gym.register(id=env_id, entry_point=entry_point, order_enforce=True)

@@ -1,0 +1,1 @@
+"""Task sets: loaders of public sets and generators of our own."""

@@ -1,0 +1,1 @@
+"""The mixture-of-experts language model, its tokenizer and its decoding."""
