@@ -1,0 +1,29 @@
+"""Settings every test shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Read by libraries at import, so they are set before any of them is.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+# No deadline: a shared machine may pause any example; derandomised: the same examples every run.
+settings.register_profile(
+    "bai", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("bai")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of public data sets; skips the test where there is none."""
+    folder = os.environ.get("BAI_DATA_DIR")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs public data sets: set BAI_DATA_DIR to their folder")
+    return Path(folder)
