@@ -53,8 +53,8 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
             raise ConfigError(f"max_new_tokens must be at least 1; got {self.max_new_tokens}")
-        if self.temperature < 0:
-            raise ConfigError(f"temperature must be at least 0; got {self.temperature}")
+        if not 0 <= self.temperature < float("inf"):
+            raise ConfigError(f"temperature must be finite and at least 0; got {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise ConfigError(f"top_p must lie in (0, 1]; got {self.top_p}")
         if self.top_k < 0:
