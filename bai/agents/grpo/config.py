@@ -1,0 +1,185 @@
+"""GRPO's configuration as RLlib wants it: builder methods, attributes, one validation.
+
+    config = (
+        GRPOConfig()
+        .environment("bai/Coding-v0", env_config={"task_set": "micro"})
+        .training(model_dir="runs/warm", group_size=16, lr=2e-4)
+        .env_runners(num_env_runners=2)
+        .debugging(seed=1)
+    )
+    algorithm = config.build_algo()
+
+By default everything runs in this one process: ``num_env_runners=0, num_learners=0``.
+
+RLlib's settings that would silently do nothing here are refused by :meth:`GRPOConfig.validate`,
+each with the setting to use instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Self
+
+from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+
+from bai.agents.grpo.settings import SETTING_NAMES, GRPOSettings
+from bai.envs.base import MAX_TEXT
+from bai.envs.spaces import UnicodeText
+from bai.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ray.rllib.core.learner.learner import Learner
+
+__all__ = ["GRPOConfig"]
+
+_INERT = {
+    "gamma": "rewards of a trajectory are summed",
+    "train_batch_size": "use prompts_per_step and group_size",
+    "_train_batch_size_per_learner": "use prompts_per_step and group_size",
+    "shuffle_batch_per_epoch": "rows are ordered by length and group",
+    "grad_clip_by": "gradients are clipped by their global norm",
+    "rollout_fragment_length": "episodes are always whole",
+    "batch_mode": "episodes are always whole",
+    "num_envs_per_env_runner": "use env_concurrency",
+    "gym_env_vectorize_mode": "use env_concurrency",
+    "explore": "use temperature",
+    "clip_rewards": "shape rewards with bai.rewards",
+    "clip_actions": "actions are text",
+    "normalize_actions": "actions are text",
+    "observation_filter": "observations are text",
+    "compress_observations": "observations are text",
+    "evaluation_interval": "evaluate checkpoints with `bai eval`",
+    "evaluation_num_env_runners": "evaluate checkpoints with `bai eval`",
+    "restart_failed_sub_environments": "the rollout replaces failed environments and counts them",
+    "ignore_env_runner_failures": "use max_lost_fraction and max_runner_deaths",
+    "max_num_env_runner_restarts": "use max_runner_deaths",
+    "use_env_runner_state_server": "weights are pushed and acknowledged",
+    "log_gradients": "the norm of the gradient is always logged",
+    "num_aggregator_actors_per_learner": "batches are built by the driver",
+    "count_steps_by": "steps are tokens",
+}
+"""RLlib's settings without effect here, and what to do instead."""
+
+_PASSED_ON = ("learner_class",)
+"""Arguments of RLlib's ``training()`` that keep their meaning."""
+_LEGACY = ("model", "optimizer")
+"""Keys RLlib passes to ``training()`` when it rebuilds a configuration from a dictionary."""
+
+
+class GRPOConfig(AlgorithmConfig):  # type: ignore[misc]
+    """Configuration of :class:`~bai.agents.grpo.algorithm.GRPO`.
+
+    Every field of :class:`~bai.agents.grpo.settings.GRPOSettings` is an attribute, set by :meth:`training`.
+    Of RLlib's own builder methods, these keep their meaning:
+
+    - ``environment(env, env_config)``: ``env`` is a Gymnasium id (``module:id`` imports the module first) or a
+      class; ``env_config`` holds its keyword arguments.
+    - ``env_runners(num_env_runners, num_cpus_per_env_runner, sample_timeout_s)``: 0 samples in this process;
+      a runner that answers later than ``sample_timeout_s`` seconds ends the run with its name.
+    - ``learners(num_learners, num_gpus_per_learner)``: 0 learns in this process.
+    - ``debugging(seed)``: everything drawn at random derives from it.
+    """
+
+    def __init__(self, algo_class: type | None = None) -> None:
+        from bai.agents.grpo.algorithm import GRPO
+        from bai.agents.grpo.runner import TextEnvRunner
+
+        super().__init__(algo_class=algo_class or GRPO)
+        for option in fields(GRPOSettings):
+            setattr(self, option.name, option.default)
+        self.seed = 0
+        self.env_runner_cls = TextEnvRunner
+        self.observation_space = UnicodeText(MAX_TEXT)
+        self.action_space = UnicodeText(MAX_TEXT)
+        self.sample_timeout_s = 1800.0
+        self.delay_between_env_runner_restarts_s = 1.0
+        self.env_runner_health_probe_timeout_s = 120.0
+        self.num_consecutive_env_runner_failures_tolerance = 0
+        self.log_level = "ERROR"
+        self._dont_auto_sync_env_runner_states = True
+        self.torch_ddp_kwargs = {"find_unused_parameters": True}
+
+    def training(self, **options: Any) -> Self:
+        """Sets options of GRPO.
+
+        Args:
+            **options: Fields of :class:`~bai.agents.grpo.settings.GRPOSettings`, or a ``learner_class``.
+
+        Raises:
+            ConfigError: There is no such option, or it has no effect in GRPO.
+        """
+        passed_on = {name: options.pop(name) for name in (*_PASSED_ON, *_LEGACY) if name in options}
+        for name, value in options.items():
+            if name not in SETTING_NAMES:
+                raise ConfigError(_unknown(name))
+            setattr(self, name, value)
+        super().training(**passed_on)
+        return self
+
+    @property
+    def options(self) -> GRPOSettings:
+        """The options, checked.
+
+        Raises:
+            ConfigError: A value lies outside its range.
+        """
+        return GRPOSettings(**{name: getattr(self, name) for name in SETTING_NAMES})
+
+    def validate(self) -> None:
+        """Checks everything, RLlib's settings too.
+
+        Raises:
+            ConfigError: A value is wrong, or a setting would have no effect.
+        """
+        super().validate()
+        options = self.options
+        if not options.model_dir:
+            raise ConfigError("training(model_dir=...) is required: the directory of a transformers model")
+        if self.env is None or not (isinstance(self.env, str) or callable(self.env)):
+            raise ConfigError(f"environment(env=...) must be a Gymnasium id or a class; got {self.env!r}")
+        if not isinstance(self.seed, int):
+            raise ConfigError(f"debugging(seed=...) must be an integer; got {self.seed!r}")
+        self._refuse_inert()
+
+    def _refuse_inert(self) -> None:
+        for name, instead in _INERT.items():
+            if getattr(self, name) != _RLLIB_DEFAULTS[name]:
+                raise ConfigError(f"{name.lstrip('_')}={getattr(self, name)!r} has no effect in GRPO: {instead}")
+
+    def get_default_learner_class(self) -> type[Learner]:
+        from bai.agents.grpo.learner import GRPOTorchLearner
+
+        return GRPOTorchLearner
+
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
+        from bai.agents.grpo.module import PolicyModule
+
+        return RLModuleSpec(
+            module_class=PolicyModule,
+            observation_space=self.observation_space,
+            action_space=self.action_space,
+            model_config={
+                "model": self.model_dir,
+                "temperature": self.temperature,
+                "gradient_checkpointing": self.gradient_checkpointing,
+                "reference": self.model_dir if self.kl_coeff else None,
+            },
+        )
+
+    @property
+    def runs_in_one_process(self) -> bool:
+        """Whether runner and learner live in this process and share one model."""
+        return self.num_env_runners == 0 and self.num_learners == 0
+
+
+def _unknown(name: str) -> str:
+    if name in _INERT:
+        return f"{name} has no effect in GRPO: {_INERT[name]}"
+    close = difflib.get_close_matches(name, SETTING_NAMES, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"GRPO has no option {name!r}{hint}"
+
+
+_RLLIB_DEFAULTS = {name: getattr(AlgorithmConfig(), name) for name in _INERT}
