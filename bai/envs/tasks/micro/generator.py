@@ -1,0 +1,124 @@
+"""Draws programs and refuses the dull ones.
+
+A program is refused when it reads like one of another kind, when its outputs hardly vary
+or grow large, when a step has (next to) no effect, or when it does what a shorter one
+does: one with a step left out, one with two steps replaced by a single one, or any
+program of one step.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import accumulate
+from typing import Any, TypeVar
+
+from bai.envs.tasks.micro.catalogue import CATALOGUE, CODES
+from bai.envs.tasks.micro.kinds import BOOL, INPUTS, INT
+from bai.envs.tasks.micro.operation import Step
+from bai.envs.tasks.micro.probes import BATTERY
+from bai.envs.tasks.micro.program import Program, fingerprint, plain, run
+
+__all__ = ["draw", "is_dull", "pick", "singles", "unlike_inputs"]
+
+T = TypeVar("T")
+
+_WIDEST = {INT: 6}
+"""Most characters of an output by kind; 60 for every other."""
+_KINDS = tuple(INPUTS)
+_KIND_WEIGHTS = tuple(accumulate(INPUTS.values()))
+
+
+def pick(rng: random.Random, items: Sequence[T]) -> T:
+    """Draws one item; uses ``rng.random`` alone, whose sequence Python guarantees from version to version."""
+    return items[int(rng.random() * len(items))]
+
+
+def draw(rng: random.Random, length: int) -> Program | None:
+    """Draws a program of ``length`` steps, or None where the draw ran into a dead end or a repetition."""
+    kind = _draw_kind(rng)
+    steps: list[Step] = []
+    used: set[str] = set()
+    for position in range(length):
+        operation = pick(rng, CATALOGUE[kind])
+        ends_early = operation.gives == BOOL and position < length - 1
+        if ends_early or operation.name in used or (operation.opening and position):
+            return None
+        used.add(operation.name)
+        steps.append(pick(rng, operation.steps))
+        kind = operation.gives
+    return Program(tuple(steps))
+
+
+def _draw_kind(rng: random.Random) -> str:
+    mark = rng.random() * _KIND_WEIGHTS[-1]
+    return next(kind for kind, weight in zip(_KINDS, _KIND_WEIGHTS, strict=True) if mark < weight)
+
+
+def is_dull(program: Program, outputs: Sequence[Any], mark: bytes) -> bool:
+    """Whether to refuse a program, given its outputs on the battery and its fingerprint."""
+    return (
+        not _varied(outputs, program.gives)
+        or _reads_like_earlier_kind(program)
+        or any(_reducible(a, b) for a, b in zip(program.steps, program.steps[1:], strict=False))
+        or (len(program.steps) > 1 and mark in singles(program.takes))
+        or not all(unlike_inputs(outputs, shorter, 3) for shorter in _shortened(program))
+    )
+
+
+def _varied(outputs: Sequence[Any], kind: str) -> bool:
+    texts = [repr(plain(value)) for value in outputs]
+    if max(map(len, texts)) > _WIDEST.get(kind, 60):
+        return False
+    counts = Counter(texts)
+    most = max(counts.values())
+    return most <= 0.7 * len(texts) and (kind == BOOL or len(counts) >= 5)
+
+
+def _reads_like_earlier_kind(program: Program) -> bool:
+    return any(_fits(program, kind) for kind in _KINDS[: _KINDS.index(program.takes)])
+
+
+def _fits(program: Program, kind: str) -> bool:
+    """Whether the very same source is also a program that takes ``kind``."""
+    for step in program.steps:
+        twin = CODES.get((kind, step.code))
+        if twin is None:
+            return False
+        kind = twin.operation.gives
+    return True
+
+
+@cache
+def _reducible(first: Step, second: Step) -> bool:
+    """Whether two steps in a row do what one step, or none, does."""
+    kind = first.operation.takes
+    return fingerprint(kind, run((first, second), BATTERY[kind])) in singles(kind)
+
+
+@cache
+def singles(kind: str) -> frozenset[bytes]:
+    """Fingerprints of every program of one step, and of the one that gives its argument back."""
+    battery = BATTERY[kind]
+    steps = (step for operation in CATALOGUE[kind] for step in operation.steps)
+    return frozenset([fingerprint(kind, battery), *(fingerprint(kind, step.apply(battery)) for step in steps)])
+
+
+def _shortened(program: Program) -> Iterator[list[Any]]:
+    """Outputs on the battery with one step left out, where the rest still fits together."""
+    steps = program.steps
+    if len(steps) == 1:
+        yield BATTERY[program.takes]
+        return
+    values: list[Any] = BATTERY[program.takes]
+    for position, step in enumerate(steps):
+        if step.operation.takes == step.operation.gives:
+            yield run(steps[position + 1 :], values)
+        values = step.apply(values)
+
+
+def unlike_inputs(outputs: Sequence[Any], others: Sequence[Any], least: int) -> bool:
+    """Whether two rows of outputs differ in at least ``least`` places."""
+    return sum(1 for a, b in zip(outputs, others, strict=True) if a != b) >= least
