@@ -37,7 +37,7 @@ def hidden_cases(program: Program, outputs: list[Any], rng: random.Random) -> tu
             if len(chosen) < FEWEST and i not in chosen and not (fresh_only and outputs[i] in seen):
                 chosen.add(i)
                 seen.append(outputs[i])
-    return tuple(Case(args=(battery[i],), expected=outputs[i]) for i in sorted(chosen))
+    return tuple(_case(battery[i], outputs[i]) for i in sorted(chosen))
 
 
 def public_cases(program: Program, rng: random.Random) -> tuple[Case, Case]:
@@ -58,4 +58,9 @@ def _telling(program: Program, values: list[Any]) -> tuple[Case, Case] | None:
 
 
 def _pair(values: list[Any], outputs: list[Any]) -> tuple[Case, Case]:
-    return Case(args=(values[0],), expected=outputs[0]), Case(args=(values[1],), expected=outputs[1])
+    return _case(values[0], outputs[0]), _case(values[1], outputs[1])
+
+
+def _case(value: Any, output: Any) -> Case:
+    """A case with a copy of its own: whoever changes the arguments must not change what programs are probed with."""
+    return Case(args=(value.copy() if isinstance(value, list | dict) else value,), expected=output)

@@ -30,21 +30,27 @@ _STRINGS: list[Any] = [
 ]
 
 _WORDS: list[Any] = [
-    [], [""], ["a"], ["bat"], ["Tom"], ["a", "a"], ["to", "be"], ["be", "at", "to"], ["cat", "dog"], ["tooth", "ax"],
+    [], [""], ["a"], ["bat"], ["Tom"], ["a", "a"], ["to", "be"], ["be", "at", "to"], ["cat", "dog"],
+    ["tooth", "ax"],
     ["sea", "tea", "pea"], ["one", "two", "three"], ["", "x", ""], ["Zoe", "Abe"], ["level", "kayak"],
-    ["z", "yy", "xxx"], ["oat", "oat", "bee"], ["apple", "Bob", "tree", "egg"], ["UP", "down"], ["at", "eat", "beat", "bet"],
-    ["hi", "ho", "hum"], ["b", "a", "c", "a", "b"], ["note", "Note", "NOTE"], ["long word", "ok"], ["stop", "pots", "tops", "opts"],
+    ["z", "yy", "xxx"], ["oat", "oat", "bee"], ["apple", "Bob", "tree", "egg"], ["UP", "down"],
+    ["at", "eat", "beat", "bet"],
+    ["hi", "ho", "hum"], ["b", "a", "c", "a", "b"], ["note", "Note", "NOTE"], ["long word", "ok"],
+    ["stop", "pots", "tops", "opts"],
     ["o", "oo", "ooo", "oooo"], ["42", "7", "100"], ["crypt", "hymn"], ["table", "boat", "bet", "ear"],
     ["x!", "y-", "z"], ["every", "other", "word", "is", "here"], ["lemon", "melon", "lemon"],
 ]
 
 _TABLES: list[Any] = [
     {}, {"a": 0}, {"a": 1}, {"b": -1}, {"to": 5}, {"Zed": 12}, {"a": 1, "b": 2}, {"b": 2, "a": 1}, {"x": 3, "y": 3},
-    {"cat": 4, "dog": 7}, {"tea": -2, "oat": 6}, {"one": 1, "two": 2, "three": 3}, {"": 2}, {"e": 9, "ee": 8, "eee": 7},
+    {"cat": 4, "dog": 7}, {"tea": -2, "oat": 6}, {"one": 1, "two": 2, "three": 3}, {"": 2},
+    {"e": 9, "ee": 8, "eee": 7},
     {"bob": 10, "tab": -10}, {"u": 0, "v": 0, "w": 0}, {"apple": 5, "bean": 3, "corn": 8}, {"q": 6, "r": 4, "s": 2},
-    {"ab": 1, "cd": 3, "ef": 5, "gh": 7}, {"note": 4, "Tone": -4}, {"m": 11, "n": 12, "o": 13}, {"key": 20, "lock": 2},
+    {"ab": 1, "cd": 3, "ef": 5, "gh": 7}, {"note": 4, "Tone": -4}, {"m": 11, "n": 12, "o": 13},
+    {"key": 20, "lock": 2},
     {"toe": 2, "bat": 2, "ear": 3}, {"A": 8, "B": 6, "C": 1}, {"long": 15, "s": -3, "mid": 6},
-    {"be": 7, "to": 1, "at": 4}, {"z": -5, "y": -6, "x": -7}, {"boat": 3, "tub": 9, "a": 2, "o": 6}, {"hi": 100}, {"t": 5, "e": 5, "b": 4},
+    {"be": 7, "to": 1, "at": 4}, {"z": -5, "y": -6, "x": -7}, {"boat": 3, "tub": 9, "a": 2, "o": 6}, {"hi": 100},
+    {"t": 5, "e": 5, "b": 4},
     {"even": 2, "odd": 1, "none": 0}, {"p": 4, "pq": 2, "pqr": 6, "pqrs": 1},
 ]
 
@@ -76,13 +82,16 @@ SHOWN: dict[str, list[Any]] = {
         "seat", "boot", "x 10 t", "Not me", "tot", "abba", "oboe 3", "The end", "be a bee", "data", "Eve",
     ],
     STRS: [
-        ["cat", "to"], ["boat", "a", "tea"], ["go", "eat"], ["bob", "Top"], ["tab", "oat", "be"], ["art", "no", "art"],
-        ["book", "ox"], ["ten", "one"], ["a", "bee", "toad"], ["hot", "tea"], ["Eve", "bat", "ox"], ["do", "re", "mi"],
+        ["cat", "to"], ["boat", "a", "tea"], ["go", "eat"], ["bob", "Top"], ["tab", "oat", "be"],
+        ["art", "no", "art"],
+        ["book", "ox"], ["ten", "one"], ["a", "bee", "toad"], ["hot", "tea"], ["Eve", "bat", "ox"],
+        ["do", "re", "mi"],
         ["beta", "at"], ["toe", "b", "toe"], ["seat", "tub"], ["up", "and", "on"],
     ],
     TABLE: [
         {"a": 3, "b": 6}, {"to": 2, "be": 5}, {"x": 7, "y": 4}, {"tea": 1, "oat": 8}, {"cat": 6, "b": 3},
-        {"bo": 9, "t": 2}, {"e": -2, "at": 4}, {"one": 5, "ten": 10}, {"ab": 8, "o": 1}, {"t": 4, "a": 7}, {"bed": 2, "to": 7},
+        {"bo": 9, "t": 2}, {"e": -2, "at": 4}, {"one": 5, "ten": 10}, {"ab": 8, "o": 1}, {"t": 4, "a": 7},
+        {"bed": 2, "to": 7},
         {"k": 5, "boa": 6}, {"c": 1, "a": 2, "b": 4}, {"eat": 3, "no": -1},
     ],
     INT: [14, 17, 19, 22, 23, 26, 29, 31, 32, 34, 35, -3, -4, -8, 45, 48],
