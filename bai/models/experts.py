@@ -1,0 +1,92 @@
+"""The experts of one layer, packed into two tensors, and how their products are computed.
+
+Shapes: N tokens, H hidden, I inside one expert, E experts, K experts a token is sent to.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers.activations import ACT2FN
+from transformers.integrations import use_experts_implementation
+from transformers.integrations.moe import (
+    ExpertsInterface,
+    batched_mm_experts_forward,
+    grouped_mm_experts_forward,
+)
+
+from bai.models.config import BaiMoeConfig
+
+__all__ = ["AUTO_EXPERTS", "BaiExperts"]
+
+AUTO_EXPERTS = "bai_auto"
+
+
+@use_experts_implementation
+class BaiExperts(nn.Module):
+    """Gated feed-forward experts in the packed layout that transformers and PEFT know.
+
+    ``gate_up_proj`` is [E, 2 I, H], gates first; ``down_proj`` is [E, H, I]. The decorator lets
+    ``config.experts_implementation`` swap the computation; the method below is ``eager``.
+
+    Args:
+        config: Shape of the model.
+    """
+
+    def __init__(self, config: BaiMoeConfig) -> None:
+        super().__init__()
+        E, H, inner = config.num_local_experts, config.hidden_size, config.intermediate_size
+        self.num_experts = E
+        self.gate_up_proj = nn.Parameter(torch.empty(E, 2 * inner, H))
+        self.down_proj = nn.Parameter(torch.empty(E, H, inner))
+        self.act_fn = ACT2FN[config.hidden_act]
+
+    def forward(self, hidden_states: Tensor, top_k_index: Tensor, top_k_weights: Tensor) -> Tensor:
+        """Sums each token's chosen experts.
+
+        Args:
+            hidden_states: [N, H].
+            top_k_index: [N, K] experts.
+            top_k_weights: [N, K] their weights.
+
+        Returns:
+            [N, H] in the type of ``hidden_states``.
+        """
+        output = torch.zeros_like(hidden_states)
+        for expert in range(self.num_experts):
+            token, place = torch.where(top_k_index == expert)
+            gate, up = F.linear(hidden_states[token], self.gate_up_proj[expert]).chunk(2, dim=-1)
+            part = F.linear(self.act_fn(gate) * up, self.down_proj[expert])
+            output.index_add_(0, token, (part * top_k_weights[token, place, None]).to(output.dtype))
+        return output
+
+
+def _auto(self: BaiExperts, hidden_states: Tensor, top_k_index: Tensor, top_k_weights: Tensor) -> Tensor:
+    """Takes whichever computation is fastest for the device and the number of tokens."""
+    if hidden_states.device.type == "cpu":
+        return _sorted(self, hidden_states, top_k_index, top_k_weights)
+    few = top_k_index.numel() <= _FEW_PAIRS
+    chosen = batched_mm_experts_forward if few else grouped_mm_experts_forward
+    return chosen(self, hidden_states, top_k_index, top_k_weights)
+
+
+_FEW_PAIRS = 64
+
+
+def _sorted(self: BaiExperts, hidden_states: Tensor, top_k_index: Tensor, top_k_weights: Tensor) -> Tensor:
+    """Sorts token-expert pairs by expert, so that each expert reads and writes one slice."""
+    N, K = top_k_index.shape
+    flat = top_k_index.reshape(-1)
+    order = flat.argsort(stable=True)
+    slices = hidden_states[order // K].split(torch.bincount(flat, minlength=self.num_experts).tolist())
+    parts = []
+    for expert, part in enumerate(slices):
+        gate, up = F.linear(part, self.gate_up_proj[expert]).chunk(2, dim=-1)
+        parts.append(F.linear(self.act_fn(gate) * up, self.down_proj[expert]))
+    weighted = torch.cat(parts) * top_k_weights.reshape(-1)[order, None]
+    back = torch.empty_like(order).scatter_(0, order, torch.arange(N * K, device=order.device))
+    return weighted[back].view(N, K, -1).sum(dim=1).to(hidden_states.dtype)
+
+
+ExpertsInterface.register(AUTO_EXPERTS, _auto)

@@ -1,0 +1,201 @@
+"""A byte-level BPE tokenizer for Python code, and a chat format that only ever grows.
+
+One message is ``<|role|>text<|end|>``; nothing stands between messages, so a rendered
+conversation is a prefix of the same conversation with more messages. A prompt ends in
+``<|assistant|>``; the model ends its turn with ``<|end|>``, which is also the end-of-sequence
+token. There is no start token.
+
+Text from outside (users, tools, files) is tokenised by :func:`encode_text`, in which no
+spelling of a special or control token becomes one: a page that says ``<|assistant|>`` stays
+text. ``apply_chat_template`` renders to a string first and so cannot tell the two apart; where
+content is not trusted use :func:`encode_messages`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, cast
+
+from tokenizers import AddedToken, Regex, Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel, Split
+from tokenizers.pre_tokenizers import Sequence as PreTokenizers
+from tokenizers.trainers import BpeTrainer
+from transformers import PreTrainedTokenizerFast
+
+from bai.errors import ConfigError
+from bai.types import Message, Role
+
+__all__ = [
+    "CHAT_TEMPLATE",
+    "CONTROL_TOKENS",
+    "END",
+    "PAD",
+    "ROLE_TOKENS",
+    "decode_bytes",
+    "encode_bytes",
+    "encode_messages",
+    "encode_text",
+    "train_tokenizer",
+]
+
+PAD: Final = "<|pad|>"
+END: Final = "<|end|>"
+ROLE_TOKENS: Final[dict[Role, str]] = {
+    "system": "<|system|>",
+    "user": "<|user|>",
+    "assistant": "<|assistant|>",
+    "tool": "<|tool|>",
+}
+CONTROL_TOKENS: Final = ("<thought>", "</thought>", "<clarify>")
+"""Tokens the model may write and that its answer's text keeps: they are not dropped by
+``skip_special_tokens``."""
+
+_SPECIAL: Final = (PAD, END, *ROLE_TOKENS.values())
+_MIN_VOCAB: Final = 256 + len(_SPECIAL) + len(CONTROL_TOKENS)
+
+CHAT_TEMPLATE: Final = (
+    "{%- for message in messages -%}"
+    "{{- '<|' + message['role'] + '|>' -}}"
+    "{%- if message['role'] == 'assistant' -%}"
+    "{%- generation -%}{{- message['content'] + '<|end|>' -}}{%- endgeneration -%}"
+    "{%- else -%}{{- message['content'] + '<|end|>' -}}{%- endif -%}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}"
+)
+"""Jinja; marks what the assistant wrote, so that ``return_assistant_tokens_mask`` works."""
+
+_PIECES: Final = (
+    r"(?:\r?\n)+[ \t]*"  # line ends with the indentation that follows
+    r"|[ ._]?\p{L}[\p{L}\p{M}]*"  # a word, with the blank, dot or underscore before it
+    r"|\p{N}"  # every digit alone
+    r"| ?[^\s\p{L}\p{N}]+"  # punctuation
+    r"|[ \t]+(?=[ ]\S)|\s"  # blanks, leaving one for the word that follows
+)
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int, *, max_length: int = 2048) -> PreTrainedTokenizerFast:
+    """Learns a byte-level BPE vocabulary.
+
+    All 256 bytes are in it, so any text round-trips exactly. A word starts the same way at any
+    indentation, for line ends take the blanks that follow them.
+
+    Args:
+        texts: What to learn merges from.
+        vocab_size: Tokens in all, at least 265; fewer result if the texts hold too few pairs.
+        max_length: The context length the tokenizer reports, in tokens.
+
+    Raises:
+        ConfigError: ``vocab_size`` is too small for the bytes and the special tokens.
+    """
+    if vocab_size < _MIN_VOCAB:
+        raise ConfigError(f"vocab_size must be at least {_MIN_VOCAB} (bytes and special tokens); got {vocab_size}")
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = PreTokenizers(
+        [Split(Regex(_PIECES), behavior="isolated"), ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    tokenizer.decoder = ByteLevelDecoder()
+    trainer = BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=2,
+        special_tokens=[_added(token) for token in (*_SPECIAL, *CONTROL_TOKENS)],
+        initial_alphabet=sorted(ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return _wrap(tokenizer, max_length)
+
+
+def encode_text(tokenizer: PreTrainedTokenizerFast, text: str, *, allow_control: bool = False) -> list[int]:
+    """Tokenises untrusted text: no part of it becomes a special token.
+
+    A spelling of a special token is cut after its first character and tokenised in two, so it
+    decodes to the same text and matches no added token.
+
+    Args:
+        tokenizer: Any fast tokenizer.
+        text: Any string without lone surrogates.
+        allow_control: Whether ``<thought>``, ``</thought>`` and ``<clarify>`` may become tokens;
+            for text that our own model wrote.
+    """
+    allowed = CONTROL_TOKENS if allow_control else ()
+    spellings = [re.escape(token) for token in tokenizer.get_added_vocab() if token not in allowed]
+    cuts = [match.start() + 1 for match in re.finditer(f"(?={'|'.join(spellings)})", text)] if spellings else []
+    pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    encoded = (tokenizer.encode(piece, add_special_tokens=False) for piece in pieces if piece)
+    return [token for piece in encoded for token in piece]
+
+
+def encode_messages(
+    tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], *, add_generation_prompt: bool = False
+) -> list[int]:
+    """Tokenises a conversation in the chat format without trusting its content.
+
+    The tokens of a conversation are a prefix of those of the same one with more messages. Only
+    the assistant's own messages may hold control tokens.
+
+    Args:
+        tokenizer: A tokenizer of :func:`train_tokenizer`.
+        messages: The conversation, or its newest messages.
+        add_generation_prompt: Whether to open the assistant's turn.
+    """
+    ids: list[int] = []
+    for message in messages:
+        text = encode_text(tokenizer, message.content, allow_control=message.role == "assistant")
+        ids += [_id(tokenizer, ROLE_TOKENS[message.role]), *text, _id(tokenizer, END)]
+    return [*ids, _id(tokenizer, ROLE_TOKENS["assistant"])] if add_generation_prompt else ids
+
+
+def encode_bytes(tokenizer: PreTrainedTokenizerFast, data: bytes) -> list[int]:
+    """Tokenises untrusted bytes, valid UTF-8 or not; :func:`decode_bytes` gives them back."""
+    ids: list[int] = []
+    for part in re.split("([\udc80-\udcff])", data.decode("utf-8", "surrogateescape")):
+        stray = len(part) == 1 and "\udc80" <= part <= "\udcff"
+        ids += [_byte_id(tokenizer, ord(part) - 0xDC00)] if stray else encode_text(tokenizer, part)
+    return ids
+
+
+def decode_bytes(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> bytes:
+    """Gives the exact bytes that tokens stand for, where they may end amid a character."""
+    added = set(tokenizer.get_added_vocab())
+    tokens = cast(list[str], tokenizer.convert_ids_to_tokens(list(ids)))
+    return b"".join(t.encode() if t in added else bytes(_BYTE_OF[c] for c in t) for t in tokens)
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """Gives the byte behind each character of a byte-level vocabulary: printable ones stand for themselves."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(b): b for b in printable} | {chr(256 + rank): b for rank, b in enumerate(others)}
+
+
+_BYTE_OF: Final = _byte_alphabet()
+_CHAR_OF: Final = {byte: char for char, byte in _BYTE_OF.items()}
+
+
+def _byte_id(tokenizer: PreTrainedTokenizerFast, byte: int) -> int:
+    return _id(tokenizer, _CHAR_OF[byte])
+
+
+def _id(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
+    return cast(int, tokenizer.convert_tokens_to_ids(token))
+
+
+def _added(token: str) -> AddedToken:
+    return AddedToken(token, special=token in _SPECIAL, normalized=False)
+
+
+def _wrap(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=END,
+        model_max_length=max_length,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+        extra_special_tokens=list(ROLE_TOKENS.values()),
+    )
+    wrapped.chat_template = CHAT_TEMPLATE
+    return wrapped
