@@ -5,7 +5,7 @@ Shapes: B batch, T new tokens, S keys (cached and new), H hidden, D channels of 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ def eager_attention(
     Returns:
         The outputs [B, T, heads, D] and the weights [B, heads, T, S].
     """
-    groups = module.num_key_value_groups
+    groups = cast(int, module.num_key_value_groups)
     key, value = (x.repeat_interleave(groups, dim=1) for x in (key, value))
     scores = query @ key.transpose(-1, -2) * scaling
     if attention_mask is not None:

@@ -104,8 +104,6 @@ class BaiMoeConfig(PreTrainedConfig):
     """Step of ``update_router_bias``; 0 means routers have no balancing bias. 0.001 is usual."""
 
     def __post_init__(self, **kwargs: Any) -> None:
-        if self.num_key_value_heads is None:
-            self.num_key_value_heads = self.num_attention_heads
         self._check_sizes()
         if self.head_dim is None:
             self.head_dim = self.hidden_size // self.num_attention_heads

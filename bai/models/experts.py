@@ -5,6 +5,8 @@ Shapes: N tokens, H hidden, I inside one expert, E experts, K experts a token is
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -53,7 +55,7 @@ class BaiExperts(nn.Module):
         Returns:
             [N, H] in the type of ``hidden_states``.
         """
-        output = torch.zeros_like(hidden_states)
+        output: Tensor = torch.zeros_like(hidden_states)
         for expert in range(self.num_experts):
             token, place = torch.where(top_k_index == expert)
             gate, up = F.linear(hidden_states[token], self.gate_up_proj[expert]).chunk(2, dim=-1)
@@ -68,7 +70,7 @@ def _auto(self: BaiExperts, hidden_states: Tensor, top_k_index: Tensor, top_k_we
         return _sorted(self, hidden_states, top_k_index, top_k_weights)
     few = top_k_index.numel() <= _FEW_PAIRS
     chosen = batched_mm_experts_forward if few else grouped_mm_experts_forward
-    return chosen(self, hidden_states, top_k_index, top_k_weights)
+    return cast(Tensor, chosen(self, hidden_states, top_k_index, top_k_weights))
 
 
 _FEW_PAIRS = 64
@@ -79,7 +81,8 @@ def _sorted(self: BaiExperts, hidden_states: Tensor, top_k_index: Tensor, top_k_
     N, K = top_k_index.shape
     flat = top_k_index.reshape(-1)
     order = flat.argsort(stable=True)
-    slices = hidden_states[order // K].split(torch.bincount(flat, minlength=self.num_experts).tolist())
+    counts = torch.bincount(flat, minlength=self.num_experts).tolist()
+    slices = torch.split(hidden_states[order // K], counts)
     parts = []
     for expert, part in enumerate(slices):
         gate, up = F.linear(part, self.gate_up_proj[expert]).chunk(2, dim=-1)

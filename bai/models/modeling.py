@@ -205,7 +205,7 @@ class BaiMoeModel(BaiMoePreTrainedModel):
         load = self.router_load() if load is None else load
         steps = rate * (load.mean(dim=-1, keepdim=True) - load).sign()
         for layer, step in zip(self.layers, steps, strict=True):
-            bias = layer.mlp.gate.balance_bias
+            bias = cast(BaiDecoderLayer, layer).mlp.gate.balance_bias
             bias += step.to(bias)
             bias -= bias.mean()
         self._load = None

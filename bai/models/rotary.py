@@ -26,10 +26,12 @@ class BaiRotaryEmbedding(nn.Module):
 
     inv_freq: Tensor
     original_inv_freq: Tensor
+    attention_scaling: float
 
     def __init__(self, config: BaiMoeConfig) -> None:
         super().__init__()
         self.config = config
+        assert config.rope_parameters is not None
         self.rope_type: str = config.rope_parameters["rope_type"]
         self.max_seq_len_cached = self.original_max_seq_len = config.max_position_embeddings
         is_default = self.rope_type == "default"
@@ -41,7 +43,7 @@ class BaiRotaryEmbedding(nn.Module):
     @staticmethod
     def compute_default_rope_parameters(config: BaiMoeConfig, **_: Any) -> tuple[Tensor, float]:
         """Gives the inverse frequencies [D / 2] of plain RoPE, and the factor 1."""
-        assert config.head_dim is not None
+        assert config.head_dim is not None and config.rope_parameters is not None
         exponent = torch.arange(0, config.head_dim, 2, dtype=torch.float) / config.head_dim
         return 1.0 / config.rope_parameters["rope_theta"] ** exponent, 1.0
 

@@ -44,6 +44,8 @@ class BaiRouter(nn.Module):
         config: Shape of the model.
     """
 
+    balance_bias: Tensor
+
     def __init__(self, config: BaiMoeConfig) -> None:
         super().__init__()
         self.top_k = config.num_experts_per_tok
