@@ -21,7 +21,7 @@ from bai.envs.tasks.micro.operation import Step
 from bai.envs.tasks.micro.probes import BATTERY
 from bai.envs.tasks.micro.program import Program, fingerprint, plain, run
 
-__all__ = ["draw", "is_dull", "pick", "singles", "unlike_inputs"]
+__all__ = ["draw", "is_dull", "pick", "reads_dull"]
 
 T = TypeVar("T")
 
@@ -57,19 +57,23 @@ def _draw_kind(rng: random.Random) -> str:
     return next(kind for kind, weight in zip(_KINDS, _KIND_WEIGHTS, strict=True) if mark < weight)
 
 
+def reads_dull(program: Program) -> bool:
+    """Whether to refuse a program for its steps alone; remembers what it learned about pairs of steps."""
+    pairs = zip(program.steps, program.steps[1:], strict=False)
+    return any(_reducible(a, b) for a, b in pairs) or _reads_like_earlier_kind(program)
+
+
 def is_dull(program: Program, outputs: Sequence[Any], mark: bytes) -> bool:
-    """Whether to refuse a program, given its outputs on the battery and its fingerprint."""
+    """Whether to refuse a program for what it does, given its outputs on the battery and its fingerprint."""
     return (
         not _varied(outputs, program.gives)
-        or _reads_like_earlier_kind(program)
-        or any(_reducible(a, b) for a, b in zip(program.steps, program.steps[1:], strict=False))
-        or (len(program.steps) > 1 and mark in singles(program.takes))
-        or not all(unlike_inputs(outputs, shorter, 3) for shorter in _shortened(program))
+        or (len(program.steps) > 1 and mark in _singles(program.takes))
+        or not all(_differ(outputs, shorter, 3) for shorter in _shortened(program))
     )
 
 
 def _varied(outputs: Sequence[Any], kind: str) -> bool:
-    texts = [repr(plain(value)) for value in outputs]
+    texts = [repr(value) for value in plain(kind, outputs)]
     if max(map(len, texts)) > _WIDEST.get(kind, 60):
         return False
     counts = Counter(texts)
@@ -95,15 +99,18 @@ def _fits(program: Program, kind: str) -> bool:
 def _reducible(first: Step, second: Step) -> bool:
     """Whether two steps in a row do what one step, or none, does."""
     kind = first.operation.takes
-    return fingerprint(kind, run((first, second), BATTERY[kind])) in singles(kind)
+    outputs = run((first, second), BATTERY[kind])
+    return fingerprint(kind, second.operation.gives, outputs) in _singles(kind)
 
 
 @cache
-def singles(kind: str) -> frozenset[bytes]:
+def _singles(kind: str) -> frozenset[bytes]:
     """Fingerprints of every program of one step, and of the one that gives its argument back."""
     battery = BATTERY[kind]
-    steps = (step for operation in CATALOGUE[kind] for step in operation.steps)
-    return frozenset([fingerprint(kind, battery), *(fingerprint(kind, step.apply(battery)) for step in steps)])
+    marks = {fingerprint(kind, kind, battery)}
+    for operation in CATALOGUE[kind]:
+        marks.update(fingerprint(kind, operation.gives, step.apply(battery)) for step in operation.steps)
+    return frozenset(marks)
 
 
 def _shortened(program: Program) -> Iterator[list[Any]]:
@@ -119,6 +126,6 @@ def _shortened(program: Program) -> Iterator[list[Any]]:
         values = step.apply(values)
 
 
-def unlike_inputs(outputs: Sequence[Any], others: Sequence[Any], least: int) -> bool:
+def _differ(outputs: Sequence[Any], others: Sequence[Any], least: int) -> bool:
     """Whether two rows of outputs differ in at least ``least`` places."""
     return sum(1 for a, b in zip(outputs, others, strict=True) if a != b) >= least

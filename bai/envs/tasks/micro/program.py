@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bai.envs.tasks.micro.kinds import VARIABLES
+from bai.envs.tasks.micro.kinds import BOOL, VARIABLES
 from bai.envs.tasks.micro.operation import Step
-from bai.envs.tasks.micro.probes import BATTERY
 
-__all__ = ["Program", "fingerprint", "plain"]
+__all__ = ["ENTRY_POINT", "Program", "fingerprint", "plain", "run"]
 
 ENTRY_POINT = "f"
+"""Name of every function."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +61,16 @@ def run(steps: Sequence[Step], values: Sequence[Any]) -> list[Any]:
     return list(values)
 
 
-def plain(value: Any) -> Any:
-    """A form in which equal values look alike: the order of a dictionary and True against 1 don't count."""
-    if isinstance(value, dict):
-        return sorted(value.items())
-    return int(value) if isinstance(value, bool) else value
+def plain(kind: str, values: Sequence[Any]) -> Sequence[Any]:
+    """Values of one kind so written that equal ones look alike: neither the order of a dictionary nor the type
+    of True counts.
+    """
+    if kind == BOOL:
+        return [int(value) for value in values]
+    return [sorted(value.items()) for value in values] if kind.startswith("dict") else values
 
 
-def fingerprint(takes: str, outputs: Sequence[Any]) -> bytes:
+def fingerprint(takes: str, gives: str, outputs: Sequence[Any]) -> bytes:
     """What a program does, in 16 bytes: a hash of its input kind and its outputs on the battery of that kind."""
-    text = f"{takes}|{[plain(value) for value in outputs]!r}"
+    text = f"{takes}|{list(plain(gives, outputs))!r}"
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def program_fingerprint(program: Program) -> bytes:
-    """The fingerprint of a program."""
-    return fingerprint(program.takes, program.outputs(BATTERY[program.takes]))

@@ -14,7 +14,7 @@ import numpy as np
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.coding import Case, CaseTests, CodingTask
 from bai.envs.tasks.micro.cases import hidden_cases, public_cases
-from bai.envs.tasks.micro.generator import draw, is_dull, pick
+from bai.envs.tasks.micro.generator import draw, is_dull, pick, reads_dull
 from bai.envs.tasks.micro.probes import BATTERY
 from bai.envs.tasks.micro.program import ENTRY_POINT, Program, fingerprint
 from bai.errors import ConfigError, TaskNotFound
@@ -133,10 +133,10 @@ def _built(task_id: str) -> tuple[Program, list[Any], bytes]:
     rng = _rng(task_id)
     for _ in range(_PATIENCE):
         program = draw(rng, length)
-        if program is None:
+        if program is None or reads_dull(program):
             continue
         outputs = program.outputs(BATTERY[program.takes])
-        mark = fingerprint(program.takes, outputs)
+        mark = fingerprint(program.takes, program.gives, outputs)
         if split_of(mark) == split and not is_dull(program, outputs, mark):
             return program, outputs, mark
     raise TaskNotFound(f"no program was found for {task_id!r}")
