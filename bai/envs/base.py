@@ -191,7 +191,12 @@ class TextEnv(gym.Env[str, str], ABC, Generic[T]):
             return None
         return "\n".join(f"[{speaker}]\n{text}" for speaker, text in self._transcript)
 
-    # What Gymnasium lacks: branching and oracles.
+    # What Gymnasium lacks: the tasks, branching and oracles.
+
+    @property
+    def tasks(self) -> TaskSet[T]:
+        """The tasks that episodes are drawn from."""
+        return self._task_set()
 
     def snapshot(self) -> EnvSnapshot:
         """Copies the present moment of the episode.
