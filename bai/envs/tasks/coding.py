@@ -1,4 +1,15 @@
-"""The noun of the coding family: a function to write, and the tests that judge it."""
+"""The nouns of the coding family: a function to write, and the tests that judge it.
+
+Three kinds of tests, by where the expected values come from:
+
+* :class:`CaseTests`: they are written down with the arguments;
+* :class:`ReferenceTests`: the reference computes them, in a sandbox of its own;
+* :class:`ScriptTests`: a trusted script asserts what it likes.
+
+``adapter`` is public source that is loaded after the candidate's, in the candidate's process: it builds
+what cannot travel between processes (a graph of nodes) from plain arguments, or turns what cannot travel
+back (a generator) into plain data. It never holds an expected value.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +18,13 @@ from typing import Any, Literal
 
 from bai.types import Task
 
-__all__ = ["Case", "CaseTests", "CodingTask", "ScriptTests"]
+__all__ = ["Case", "CaseTests", "CodingTask", "ReferenceTests", "Rule", "ScriptTests", "Tests"]
+
+Rule = Literal["value", "elements", "polynomial_root"]
+"""How a returned value is held against the expected one:
+
+``value``: equal, within the tolerances; ``elements``: the same distinct elements in any order;
+``polynomial_root``: a root, within ``atol``, of the polynomial whose coefficients are the first argument."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +45,34 @@ class CaseTests:
     """At least one."""
     atol: float = 0.0
     """Absolute tolerance for floats, anywhere inside the value; 0.0 means exact."""
+    rtol: float = 0.0
+    """Tolerance relative to the expected float, added to ``atol``."""
+    rule: Rule = "value"
+    """How values are compared."""
+    adapter: str = ""
+    """Public source loaded after the candidate's."""
+    call: str = ""
+    """What to call: a function of the adapter; empty for the entry point."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceTests:
+    """Tests as arguments alone: the reference says what each call must return."""
+
+    inputs: tuple[tuple[Any, ...], ...]
+    """Positional arguments of each call; at least one call."""
+    atol: float = 0.0
+    """As for :class:`CaseTests`."""
+    rtol: float = 0.0
+    """As for :class:`CaseTests`."""
+    rule: Rule = "value"
+    """How values are compared."""
+    adapter: str = ""
+    """Public source loaded after the candidate's."""
+    call: str = ""
+    """What to call: a function of the adapter; empty for the entry point."""
+    wall_s: float = 60.0
+    """Seconds the reference may take over all calls; it is trusted to end, this bounds mistakes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +84,12 @@ class ScriptTests:
     proxies: tuple[str, ...]
     """Names of the candidate that the script may use; the entry point among them."""
     setup: str = ""
-    """Public source that both sides load first, such as a class that the prompt shows."""
+    """Public source that both sides load first, such as a helper that the prompt shows."""
+    adapter: str = ""
+    """Public source loaded after the candidate's; its functions may be proxies too."""
+
+
+Tests = CaseTests | ReferenceTests | ScriptTests
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +100,7 @@ class CodingTask(Task):
     """Name of the function to write."""
     public: tuple[Case, ...] = ()
     """Examples the agent may see and gets feedback on between attempts."""
-    hidden: CaseTests | ScriptTests
+    hidden: Tests
     """What decides. Never leaves the judge."""
     reference: str
     """Source of a solution that passes."""

@@ -1,0 +1,107 @@
+"""From a name or a path to a task set."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bai.envs.tasks.base import TaskSet
+from bai.envs.tasks.coding import CodingTask
+from bai.envs.tasks.files import search_path
+from bai.envs.tasks.finite import FiniteTaskSet
+from bai.envs.tasks.humaneval import load_humaneval
+from bai.envs.tasks.mbpp import load_mbpp
+from bai.envs.tasks.plus import load_humaneval_plus, load_mbpp_plus
+from bai.envs.tasks.quixbugs import load_quixbugs
+from bai.envs.tasks.rows import load_rows
+from bai.errors import ConfigError, TaskSetNotFound
+
+__all__ = ["PUBLIC_SETS", "load_task_set"]
+
+PUBLIC_SETS: dict[str, Callable[[], FiniteTaskSet[CodingTask]]] = {
+    "humaneval": load_humaneval,
+    "humaneval_plus": load_humaneval_plus,
+    "mbpp": load_mbpp,
+    "mbpp_plus": load_mbpp_plus,
+    "quixbugs": load_quixbugs,
+}
+"""Sets whose files have to be on this machine."""
+
+
+def load_task_set(name_or_path: str, **filters: Any) -> TaskSet[CodingTask]:
+    """Gives a task set; a set that was loaded before is not read again while its file is the same.
+
+    Args:
+        name_or_path: ``micro``; ``humaneval``, ``humaneval_plus``, ``mbpp``, ``mbpp_plus``, ``quixbugs``;
+            or the path of a file or a directory of rows (see ``docs/task_format.md``).
+        filters: ``split`` and ``difficulty``; None means no filter. For ``micro`` they are the
+            generator's arguments, ``seed`` among them; for any other set they pick the tasks whose
+            metadata have that value (``difficulty`` may be a list of values).
+
+    Raises:
+        ConfigError: A filter that the set does not know, or that leaves no task.
+        TaskSetNotFound: There is no such set, or its files are not on this machine.
+        MalformedRow: A row of its file breaks the format.
+    """
+    given = {name: value for name, value in filters.items() if value is not None}
+    if name_or_path == "micro":
+        return _micro(given)
+    unknown = set(given) - {"split", "difficulty"}
+    if unknown:
+        raise ConfigError(f"task set {name_or_path!r} takes split and difficulty; got {', '.join(sorted(unknown))}")
+    tasks = _load(name_or_path, _fingerprint())
+    return _filtered(tasks, given) if given else tasks
+
+
+def _micro(arguments: dict[str, Any]) -> TaskSet[CodingTask]:
+    from bai.envs.tasks.micro import MicroTaskSet
+
+    unknown = set(arguments) - set(inspect.signature(MicroTaskSet).parameters)
+    if unknown:
+        raise ConfigError(f"task set 'micro' has no argument {', '.join(sorted(unknown))}")
+    if isinstance(arguments.get("difficulty"), list):
+        arguments = {**arguments, "difficulty": tuple(arguments["difficulty"])}
+    return MicroTaskSet(**arguments)
+
+
+def _fingerprint() -> tuple[str, ...]:
+    return tuple(map(str, search_path()))
+
+
+def _load(name_or_path: str, where: tuple[str, ...]) -> FiniteTaskSet[CodingTask]:
+    if name_or_path in PUBLIC_SETS:
+        return _load_public(name_or_path, where)
+    path = Path(name_or_path).expanduser()
+    if not path.exists():
+        known = ", ".join(["micro", *PUBLIC_SETS])
+        raise TaskSetNotFound(
+            f"there is no task set and no file {name_or_path!r}: expected one of {known}, or the path of a file in "
+            f"the row format (docs/task_format.md)"
+        )
+    status = path.stat()
+    return _load_path(str(path.resolve()), status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=16)
+def _load_public(name: str, where: tuple[str, ...]) -> FiniteTaskSet[CodingTask]:
+    return PUBLIC_SETS[name]()
+
+
+@functools.lru_cache(maxsize=16)
+def _load_path(path: str, modified: int, size: int) -> FiniteTaskSet[CodingTask]:
+    return load_rows(Path(path))
+
+
+def _filtered(tasks: FiniteTaskSet[CodingTask], wanted: dict[str, Any]) -> FiniteTaskSet[CodingTask]:
+    kept = [task for task in tasks if all(_has(task, field, value) for field, value in wanted.items())]
+    if not kept:
+        there = {field: sorted({str(task.metadata.get(field)) for task in tasks}) for field in wanted}
+        raise ConfigError(f"task set {tasks.name!r} has no task with {wanted}; it has {there}")
+    return FiniteTaskSet(tasks.name, kept)
+
+
+def _has(task: CodingTask, field: str, value: Any) -> bool:
+    return task.metadata.get(field) in (value if isinstance(value, (list, tuple)) else (value,))
