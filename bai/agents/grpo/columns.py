@@ -27,6 +27,7 @@ __all__ = [
     "REFERENCE_LOGPROBS",
     "REQUIRED_COLUMNS",
     "ROUTES",
+    "ROW_WEIGHTS",
     "WEIGHTS_VERSION",
 ]
 
@@ -48,14 +49,16 @@ optimizer step, wherever they are computed, is then the loss of the whole batch.
 """
 GROUP_INDEX: Final = "group_index"
 """int64 [B]: rows of one number share their first tokens; -1 for rows of padding."""
+ROW_WEIGHTS: Final = "row_weights"
+"""float32 [B]: learners x the row's share of all tokens of the optimizer step; weighs a router's balance losses."""
 WEIGHTS_VERSION: Final = "weights_version"
-"""int64 [B]: the version of the weights each row was sampled with."""
+"""int64 [B]: the version of the weights each row was sampled with; -1 for rows of padding."""
 REFERENCE_LOGPROBS: Final = "reference_logprobs"
 """float32 [B, T], optional: of the reference model. A module with a reference of its own needs no column."""
 OLD_LOGPROBS: Final = "old_logprobs"
 """float32 [B, T], optional: of the learner's weights before the first optimizer step on this batch."""
 ROUTES: Final = "routes"
-"""uint8 [B, T, L, K], optional: experts to replay; 255 where none was recorded (padding)."""
+"""uint8 [B, T, L, K], optional: experts to replay; the first K experts where nothing was recorded (padding)."""
 
 REQUIRED_COLUMNS: Final = (
     INPUT_IDS,
@@ -65,6 +68,7 @@ REQUIRED_COLUMNS: Final = (
     ADVANTAGES,
     LOSS_WEIGHTS,
     GROUP_INDEX,
+    ROW_WEIGHTS,
     WEIGHTS_VERSION,
 )
 """Columns every training batch has."""

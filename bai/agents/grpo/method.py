@@ -36,6 +36,20 @@ Normalisation = Literal["sequence_mean", "token_mean", "constant"]
 Schedule = Literal["constant", "linear", "cosine"]
 
 
+def _check_choices(options: object, **choices: Any) -> None:
+    for name, literal in choices.items():
+        value = getattr(options, name)
+        if value not in get_args(literal):
+            raise ConfigError(f"{name} must be one of {', '.join(get_args(literal))}; got {value!r}")
+
+
+def _check_not_negative(options: object, *names: str) -> None:
+    for name in names:
+        value = getattr(options, name)
+        if value < 0:
+            raise ConfigError(f"{name} must be at least 0; got {value}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class LossOptions:
     """How the policy's change is bounded and what is added to the loss."""
@@ -271,17 +285,3 @@ def preset(name: str, *, max_new_tokens: int | None = None) -> Method:
     if max_new_tokens is None:
         raise ConfigError(f"preset {name!r} divides by max_new_tokens, which was not given")
     return replace(method, batch=replace(method.batch, constant_length=max_new_tokens))
-
-
-def _check_choices(options: object, **choices: Any) -> None:
-    for name, literal in choices.items():
-        value = getattr(options, name)
-        if value not in get_args(literal):
-            raise ConfigError(f"{name} must be one of {', '.join(get_args(literal))}; got {value!r}")
-
-
-def _check_not_negative(options: object, *names: str) -> None:
-    for name in names:
-        value = getattr(options, name)
-        if value < 0:
-            raise ConfigError(f"{name} must be at least 0; got {value}")
