@@ -1,0 +1,129 @@
+"""What draws an evaluation's samples: this process, or several."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from types import TracebackType
+from typing import Any, Self
+
+import gymnasium as gym
+
+import bai  # noqa: F401 - a worker process must know the ids
+from bai.agents.policies import make_policy
+from bai.agents.rollout import Request, RolloutEngine
+from bai.errors import WorkerFailure
+from bai.policy import Policy, Sampling
+from bai.types import Trajectory
+
+__all__ = ["Collector", "local_collector", "process_collector"]
+
+Batch = Sequence[Request]
+
+
+class Collector(ABC):
+    """Runs batches of requests; a context manager that releases what it holds."""
+
+    @abstractmethod
+    def run(
+        self, batches: Sequence[Batch], sampling: Sampling, on_progress: Callable[[int], None]
+    ) -> Iterator[list[Trajectory]]:
+        """Yields each batch's trajectories as it is done, in any order.
+
+        Args:
+            batches: What is wanted.
+            sampling: How to draw.
+            on_progress: Called with the number of samples done of the batch under way, where that is known.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Releases environments, models and processes."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+class _Local(Collector):
+    def __init__(self, engine: RolloutEngine, owned: Policy | None) -> None:
+        self._engine = engine
+        self._owned = owned
+
+    def run(
+        self, batches: Sequence[Batch], sampling: Sampling, on_progress: Callable[[int], None]
+    ) -> Iterator[list[Trajectory]]:
+        for batch in batches:
+            yield self._engine.collect(batch, sampling, on_progress=lambda done, total: on_progress(done))
+
+    def close(self) -> None:
+        self._engine.close()
+        if self._owned is not None:
+            self._owned.close()
+
+
+def local_collector(policy: Policy | str, env: str, env_options: Mapping[str, Any], threads: int) -> Collector:
+    """Draws in this process. A policy given as a string is loaded, and closed at the end."""
+    owned = make_policy(policy) if isinstance(policy, str) else None
+    acting = owned if isinstance(policy, str) else policy
+    assert isinstance(acting, Policy)
+    return _Local(_engine(acting, env, env_options, threads), owned)
+
+
+def _engine(policy: Policy, env: str, env_options: Mapping[str, Any], threads: int) -> RolloutEngine:
+    def make_env() -> gym.Env[str, str]:
+        made: gym.Env[str, str] = gym.make(env, disable_env_checker=True, **env_options)
+        return made
+
+    return RolloutEngine(make_env, policy, env_id=env, concurrency=threads)
+
+
+class _Processes(Collector):
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self._pool = pool
+
+    def run(
+        self, batches: Sequence[Batch], sampling: Sampling, on_progress: Callable[[int], None]
+    ) -> Iterator[list[Trajectory]]:
+        futures: list[Future[list[Trajectory]]] = [self._pool.submit(_work, batch, sampling) for batch in batches]
+        for future in as_completed(futures):
+            try:
+                yield future.result()
+            except BrokenProcessPool as error:
+                raise WorkerFailure("an evaluation worker died; run the same command again to go on") from error
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+def process_collector(policy: str, env: str, env_options: Mapping[str, Any], threads: int, workers: int) -> Collector:
+    """Draws in ``workers`` processes, each with the policy loaded and an even share of the cores."""
+    share = max(1, (os.cpu_count() or 1) // workers)
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(policy, env, dict(env_options), threads, share),
+    )
+    return _Processes(pool)
+
+
+_worker: RolloutEngine | None = None
+"""The engine of this worker process."""
+
+
+def _start_worker(policy: str, env: str, env_options: Mapping[str, Any], threads: int, cores: int) -> None:
+    global _worker
+    os.environ["OMP_NUM_THREADS"] = str(cores)  # read by torch when the policy's module imports it
+    _worker = _engine(make_policy(policy), env, env_options, threads)
+
+
+def _work(batch: Batch, sampling: Sampling) -> list[Trajectory]:
+    assert _worker is not None
+    return _worker.collect(batch, sampling)
