@@ -18,16 +18,17 @@ each with the setting to use instead.
 from __future__ import annotations
 
 import difflib
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.util.debug import log_once
 
 from bai.agents.grpo.settings import SETTING_NAMES, GRPOSettings
 from bai.envs.base import MAX_TEXT
 from bai.envs.spaces import UnicodeText
-from bai.errors import ConfigError
+from bai.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from ray.rllib.core.learner.learner import Learner
@@ -38,7 +39,8 @@ _INERT = {
     "gamma": "rewards of a trajectory are summed",
     "train_batch_size": "use prompts_per_step and group_size",
     "_train_batch_size_per_learner": "use prompts_per_step and group_size",
-    "shuffle_batch_per_epoch": "rows are ordered by length and group",
+    "minibatch_size": "use micro_batch_tokens and steps_per_batch",
+    "shuffle_batch_per_epoch": "use shuffle",
     "grad_clip_by": "gradients are clipped by their global norm",
     "rollout_fragment_length": "episodes are always whole",
     "batch_mode": "episodes are always whole",
@@ -119,8 +121,8 @@ class GRPOConfig(AlgorithmConfig):  # type: ignore[misc]
         return self
 
     @property
-    def options(self) -> GRPOSettings:
-        """The options, checked.
+    def settings(self) -> GRPOSettings:
+        """The settings, checked.
 
         Raises:
             ConfigError: A value lies outside its range.
@@ -133,15 +135,17 @@ class GRPOConfig(AlgorithmConfig):  # type: ignore[misc]
         Raises:
             ConfigError: A value is wrong, or a setting would have no effect.
         """
+        log_once(f"{self.algo_class.__name__}_on_new_api_stack")  # RLlib would warn that it is used as intended
         super().validate()
-        options = self.options
-        if not options.model_dir:
+        settings = self.settings
+        if not settings.model_dir:
             raise ConfigError("training(model_dir=...) is required: the directory of a transformers model")
         if self.env is None or not (isinstance(self.env, str) or callable(self.env)):
             raise ConfigError(f"environment(env=...) must be a Gymnasium id or a class; got {self.env!r}")
         if not isinstance(self.seed, int):
             raise ConfigError(f"debugging(seed=...) must be an integer; got {self.seed!r}")
-        self._refuse_inert()
+        if not self.in_evaluation:
+            self._refuse_inert()
 
     def _refuse_inert(self) -> None:
         for name, instead in _INERT.items():
@@ -160,13 +164,21 @@ class GRPOConfig(AlgorithmConfig):  # type: ignore[misc]
             module_class=PolicyModule,
             observation_space=self.observation_space,
             action_space=self.action_space,
-            model_config={
-                "model": self.model_dir,
-                "temperature": self.temperature,
-                "gradient_checkpointing": self.gradient_checkpointing,
-                "reference": self.model_dir if self.kl_coeff else None,
-            },
+            model_config={"policy": asdict(self.settings.module)},
         )
+
+    def load_tokenizer(self) -> Any:
+        """Loads the tokenizer of the model's directory.
+
+        Raises:
+            CheckpointError: The directory holds none that can be read.
+        """
+        from transformers import AutoTokenizer
+
+        try:
+            return AutoTokenizer.from_pretrained(self.model_dir, local_files_only=True)
+        except Exception as error:  # what a broken directory raises has no common class
+            raise CheckpointError(f"cannot load a tokenizer from {self.model_dir}: {error}") from error
 
     @property
     def runs_in_one_process(self) -> bool:

@@ -136,12 +136,6 @@ class GRPOSettings:
             raise ConfigError("temperature must be above 0, for the members of a greedy group are all equal; got 0")
         for _ in (self.sampling, self.published, self.optimizer, self.module):
             pass
-        steps = self.published.batch.steps_per_batch
-        if self.prompts_per_step % steps:
-            raise ConfigError(
-                f"prompts_per_step must be a multiple of steps_per_batch={steps}, so that every optimizer step "
-                f"sees as many groups; got {self.prompts_per_step}"
-            )
 
     @cached_property
     def sampling(self) -> Sampling:

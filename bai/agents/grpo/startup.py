@@ -1,0 +1,222 @@
+"""What Ray lacks on this machine, said before a run rather than in the middle of one.
+
+Ray waits for ever, without a message, for CPUs that it will never have; it connects to whatever
+``RAY_ADDRESS`` names; it cannot start where its home is not writable. Each finding comes with
+one line that mends it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bai.errors import ConfigError
+
+__all__ = ["Finding", "available_cpus", "check_startup", "needed_cpus", "require_startup", "start_ray"]
+
+_MIN_SHARED_MEMORY = 256 * 1024**2
+_MAX_SESSION_PATH = 107
+_SESSION_NAME = "/ray/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    """What was looked at, in a word or two."""
+    ok: bool
+    """Whether it is as Ray needs it."""
+    fatal: bool = False
+    """Whether a run cannot start, rather than start slowly."""
+    problem: str = ""
+    """What is wrong; empty if nothing is."""
+    fix: str = ""
+    """One line that mends it."""
+
+
+def available_cpus() -> int:
+    """Gives the number of cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def needed_cpus(config: Any) -> int:
+    """Gives the logical CPUs a configuration's actors ask Ray for.
+
+    Args:
+        config: A :class:`~bai.agents.grpo.config.GRPOConfig`.
+    """
+    per_learner = 1 if config.num_cpus_per_learner == "auto" else config.num_cpus_per_learner
+    if config.num_cpus_per_learner == "auto" and config.num_gpus_per_learner:
+        per_learner = 0
+    return int(config.num_env_runners * config.num_cpus_per_env_runner + config.num_learners * per_learner)
+
+
+def check_startup(
+    *, cpus_needed: int = 0, num_cpus: int | None = None, environment: Mapping[str, str] | None = None
+) -> list[Finding]:
+    """Looks at everything Ray needs.
+
+    Args:
+        cpus_needed: Logical CPUs that actors will ask for.
+        num_cpus: Logical CPUs that Ray is told it has; None for as many as are needed.
+        environment: Environment variables; None for this process's.
+    """
+    variables = os.environ if environment is None else environment
+    return [
+        _check_cpus(cpus_needed, num_cpus),
+        _check_address(variables),
+        _check_home(variables),
+        _check_shared_memory(Path("/dev/shm")),  # noqa: S108 - looked at, not written to
+        _check_session_path(variables),
+        _check_disk(variables),
+    ]
+
+
+def require_startup(findings: list[Finding]) -> None:
+    """Ends a run that cannot start.
+
+    Args:
+        findings: Of :func:`check_startup`.
+
+    Raises:
+        ConfigError: A fatal finding; the message holds its remedy.
+    """
+    fatal = [finding for finding in findings if finding.fatal and not finding.ok]
+    if fatal:
+        raise ConfigError("; ".join(f"{finding.problem}: {finding.fix}" for finding in fatal))
+
+
+def start_ray(*, cpus_needed: int = 0, num_cpus: int | None = None) -> bool:
+    """Starts a quiet Ray session on this machine, unless one is there.
+
+    Args:
+        cpus_needed: Logical CPUs that actors will ask for.
+        num_cpus: Logical CPUs to tell Ray of; None for as many as are needed, at least those that exist.
+
+    Returns:
+        Whether a session was started, and so is this caller's to end by ``ray.shutdown()``.
+
+    Raises:
+        ConfigError: Ray cannot work here; the message says how to mend it.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    if ray.is_initialized():
+        _require_cluster_cpus(cpus_needed, int(ray.cluster_resources().get("CPU", 0)))
+        return False
+    require_startup(check_startup(cpus_needed=cpus_needed, num_cpus=num_cpus))
+    ray.init(
+        address="local",
+        num_cpus=max(cpus_needed, available_cpus()) if num_cpus is None else num_cpus,
+        include_dashboard=False,
+        configure_logging=True,
+        logging_level=logging.ERROR,
+        log_to_driver=False,
+    )
+    return True
+
+
+def _require_cluster_cpus(needed: int, present: int) -> None:
+    if needed > present:
+        raise ConfigError(
+            f"runners and learners ask for {needed} CPUs and the running Ray session has {present}, so they would "
+            f"wait for ever: start it with ray.init(num_cpus={needed}) or ask for fewer"
+        )
+
+
+def _check_cpus(needed: int, given: int | None) -> Finding:
+    if given is not None and needed > given:
+        return Finding(
+            name="CPUs",
+            ok=False,
+            fatal=True,
+            problem=f"runners and learners ask for {needed} CPUs and Ray is given {given}, so they would wait for ever",
+            fix=f"give num_cpus={needed} (logical: more than exist is allowed) or ask for fewer",
+        )
+    present = available_cpus()
+    if needed > present:
+        return Finding(
+            name="CPUs",
+            ok=False,
+            problem=f"runners and learners ask for {needed} CPUs and {present} exist, so they take turns",
+            fix=f"ask for at most {present} runners and learners together",
+        )
+    return Finding(name="CPUs", ok=True)
+
+
+def _check_address(variables: Mapping[str, str]) -> Finding:
+    address = variables.get("RAY_ADDRESS")
+    if address is None:
+        return Finding(name="RAY_ADDRESS", ok=True)
+    return Finding(
+        name="RAY_ADDRESS",
+        ok=False,
+        problem=f"RAY_ADDRESS={address} is set, and bai starts a session of its own beside it",
+        fix="unset RAY_ADDRESS, or call ray.init() yourself before training on that cluster",
+    )
+
+
+def _check_home(variables: Mapping[str, str]) -> Finding:
+    home = Path(variables.get("HOME", "~")).expanduser()
+    folder = home / ".ray" if (home / ".ray").is_dir() else home
+    if variables.get("RAY_AUTH_MODE", "").lower() == "disabled" or os.access(folder, os.W_OK):
+        return Finding(name="home directory", ok=True)
+    return Finding(
+        name="home directory",
+        ok=False,
+        fatal=True,
+        problem=f"{folder} is not writable, and Ray keeps its access token there",
+        fix="export RAY_AUTH_MODE=disabled",
+    )
+
+
+def _check_shared_memory(mount: Path) -> Finding:
+    if not mount.is_dir():
+        return Finding(
+            name="shared memory", ok=False, problem=f"there is no {mount}, so Ray passes data by disk", fix="mount one"
+        )
+    free = shutil.disk_usage(mount).free
+    if free >= _MIN_SHARED_MEMORY:
+        return Finding(name="shared memory", ok=True)
+    return Finding(
+        name="shared memory",
+        ok=False,
+        problem=f"{mount} has {free // 1024**2} MB free, so Ray passes data by disk",
+        fix="give the container more, such as docker run --shm-size=2g",
+    )
+
+
+def _check_session_path(variables: Mapping[str, str]) -> Finding:
+    root = variables.get("RAY_TMPDIR") or variables.get("TMPDIR") or tempfile.gettempdir()
+    length = len(root) + len(_SESSION_NAME)
+    if length <= _MAX_SESSION_PATH:
+        return Finding(name="session path", ok=True)
+    return Finding(
+        name="session path",
+        ok=False,
+        fatal=True,
+        problem=f"Ray's sockets under {root} would have paths of {length} bytes, and {_MAX_SESSION_PATH} are allowed",
+        fix="export RAY_TMPDIR=/tmp",
+    )
+
+
+def _check_disk(variables: Mapping[str, str]) -> Finding:
+    root = variables.get("RAY_TMPDIR") or tempfile.gettempdir()
+    usage = shutil.disk_usage(root) if Path(root).is_dir() else None
+    if usage is None or usage.free > 0.05 * usage.total:
+        return Finding(name="disk", ok=True)
+    return Finding(
+        name="disk",
+        ok=False,
+        problem=f"the disk of {root} is over 95 % full, where Ray stops to spill data",
+        fix="free some space, or point RAY_TMPDIR at another disk",
+    )
