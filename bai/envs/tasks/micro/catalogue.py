@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bai.envs.tasks.micro import numbers, tables, text
-from bai.envs.tasks.micro.operation import Operation, Step
+from bai.envs.tasks.micro.operation import Operation
 from bai.envs.tasks.micro.table import Row
 
-__all__ = ["BY_NAME", "CATALOGUE", "CODES"]
+__all__ = ["CATALOGUE"]
 
 
 def _operation(row: Row) -> Operation:
@@ -30,11 +30,3 @@ CATALOGUE: dict[str, tuple[Operation, ...]] = {
     for kind in dict.fromkeys(operation.takes for operation in _OPERATIONS)
 }
 """Kind of the incoming value to operations; a kind that is no key takes none (``bool``)."""
-
-BY_NAME: dict[tuple[str, str], Operation] = {(o.takes, o.name): o for o in _OPERATIONS}
-"""(kind, name) to operation."""
-
-CODES: dict[tuple[str, str], Step] = {
-    (operation.takes, step.code): step for operation in _OPERATIONS for step in operation.steps
-}
-"""(kind, code) to step: finds programs that read alike for two kinds."""

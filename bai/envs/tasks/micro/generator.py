@@ -15,7 +15,7 @@ from functools import cache
 from itertools import accumulate
 from typing import Any, TypeVar
 
-from bai.envs.tasks.micro.catalogue import CATALOGUE, CODES
+from bai.envs.tasks.micro.catalogue import CATALOGUE
 from bai.envs.tasks.micro.kinds import BOOL, INPUTS, INT
 from bai.envs.tasks.micro.operation import Step
 from bai.envs.tasks.micro.probes import BATTERY
@@ -88,11 +88,16 @@ def _reads_like_earlier_kind(program: Program) -> bool:
 def _fits(program: Program, kind: str) -> bool:
     """Whether the very same source is also a program that takes ``kind``."""
     for step in program.steps:
-        twin = CODES.get((kind, step.code))
+        twin = _by_shape(kind).get(step.shape)
         if twin is None:
             return False
         kind = twin.operation.gives
     return True
+
+
+@cache
+def _by_shape(kind: str) -> dict[str, Step]:
+    return {step.shape: step for operation in CATALOGUE.get(kind, ()) for step in operation.steps}
 
 
 @cache

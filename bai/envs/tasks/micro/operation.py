@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from bai.envs.tasks.micro.normal import normal_form
+
 __all__ = ["Constant", "Operation", "Step"]
 
 Constant = int | str | None
@@ -73,9 +75,19 @@ class Step:
         )
         return run
 
-    def expression(self, variable: str) -> str:
-        """The expression with ``variable`` as the incoming value."""
-        return _VALUE.sub(variable, self.code)
+    @cached_property
+    def shape(self) -> str:
+        """The code without its variables' names: steps of one shape read alike."""
+        return normal_form(self.code)
+
+    @property
+    def uses(self) -> int:
+        """How often the code names the incoming value."""
+        return len(_VALUE.findall(self.code))
+
+    def expression(self, value: str) -> str:
+        """The expression with a variable, or any other source, for the incoming value."""
+        return _VALUE.sub(lambda _: value, self.code)
 
     def phrase(self, index: int) -> str:
         """The step in words."""

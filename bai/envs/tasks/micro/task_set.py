@@ -17,6 +17,7 @@ from bai.envs.tasks.micro.cases import hidden_cases, public_cases
 from bai.envs.tasks.micro.generator import draw, is_dull, pick, reads_dull
 from bai.envs.tasks.micro.probes import BATTERY
 from bai.envs.tasks.micro.program import ENTRY_POINT, Program, fingerprint
+from bai.envs.tasks.micro.styles import STYLES, Style
 from bai.errors import ConfigError, TaskNotFound
 
 __all__ = ["DIFFICULTIES", "MicroTaskSet", "Split", "program_of"]
@@ -90,6 +91,17 @@ class MicroTaskSet(TaskSet[CodingTask]):
                 raise ConfigError(f"expected {n} different tasks; difficulty {self.difficulties} gave {len(found)}")
             found.setdefault(_built(task.task_id)[2], task)
         return list(found.values())
+
+    def solution(self, task_id: str, style: Style = "steps") -> str:
+        """Gives a right answer in a style: ``steps`` (the reference), ``loop`` or ``compact``.
+
+        Raises:
+            ConfigError: An unknown style.
+            TaskNotFound: There is no such task.
+        """
+        if style not in STYLES:
+            raise ConfigError(f"style must be one of {', '.join(STYLES)}; got {style!r}")
+        return STYLES[style](program_of(task_id))
 
     def fingerprint(self, task_id: str) -> str:
         """What the task's function does, as 32 hexadecimal digits; tasks of two splits never share one."""
