@@ -84,7 +84,7 @@ class SFTStep:
     loss: float
     """Mean cross-entropy of the trained tokens, nats; without router losses."""
     auxiliary_loss: float
-    """The model's router losses, with their coefficients; 0.0 if it has none."""
+    """Router losses of a model of ours, with their coefficients; 0.0 for other models."""
     learning_rate: float
     """As applied."""
     grad_norm: float
@@ -253,14 +253,15 @@ def _train_step(
     ids, attention, trained = (tensor.to(device) for tensor in _pad(batch))
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=config.dtype == "bfloat16"):
         loss, auxiliary = sft_loss(model, ids, attention, trained)
-    total = loss + auxiliary
-    total.backward()
+    torch.autograd.backward(loss + auxiliary)
     limit = config.max_grad_norm or math.inf
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), limit)
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+    if getattr(model.config, "router_bias_update_rate", 0) > 0:
+        model.update_router_bias()
     return float(loss.detach()), float(auxiliary.detach()), float(norm)
 
 
@@ -286,8 +287,11 @@ def sft_loss(model: Any, ids: Tensor, attention: Tensor, trained: Tensor) -> tup
         attention: [B, T] 1 for tokens, 0 for padding.
         trained: [B, T] the tokens to predict; a row's first can't be among them.
     """
-    outputs = model.get_decoder()(input_ids=ids, attention_mask=attention, use_cache=False)
+    has_router = hasattr(model, "add_router_losses")
+    options = {"output_router_logits": True} if has_router else {}
+    outputs = model.get_decoder()(input_ids=ids, attention_mask=attention, use_cache=False, **options)
     rows, places = trained.nonzero(as_tuple=True)
     logits = model.get_output_embeddings()(outputs.last_hidden_state[rows, places - 1])
     loss = F.cross_entropy(logits.float(), ids[rows, places])
-    return loss, loss.new_zeros(())
+    zero = loss.new_zeros(())
+    return loss, model.add_router_losses(zero, outputs) if has_router else zero

@@ -49,7 +49,7 @@ def token_logprobs(
         raise ConfigError(f"expected hidden [N, H], weight [V, H] and targets [N]; got {shapes}")
     if temperature <= 0 or chunk < 1:
         raise ConfigError(f"expected temperature > 0 and chunk >= 1; got {temperature} and {chunk}")
-    slices = zip(hidden.split(chunk), targets.split(chunk), strict=True)
+    slices = zip(torch.split(hidden, chunk), torch.split(targets, chunk), strict=True)
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
         parts = [checkpoint(_slice_logprobs, h, weight, t, temperature, use_reentrant=False) for h, t in slices]
     else:

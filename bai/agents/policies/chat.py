@@ -2,8 +2,8 @@
 
 A chat template is rendered once with a sentinel in place of each message, and cut at the
 sentinels. The pieces between them are the template's own and may hold special tokens;
-the messages are encoded apart, with special tokens switched off. A user who writes
-``<|end|>`` gets its letters. The same pieces close a turn and open the next, so a
+the messages are encoded apart, and no spelling in them becomes a special token. A user who
+writes ``<|end|>`` gets its letters. The same pieces close a turn and open the next, so a
 conversation grows by appending and old tokens are never encoded again.
 """
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bai.errors import ConfigError
+from bai.models.tokenizer import encode_text
 from bai.types import Message
 
 __all__ = ["ChatFormat", "EncodedChat"]
@@ -53,9 +54,11 @@ class ChatFormat:
         """Tokens that end the assistant's turn; the first is the one to train on."""
 
     def encode_text(self, text: str) -> list[int]:
-        """Gives the tokens of text that nobody vouches for; no special token is among them."""
-        ids = self._tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-        return list(ids)
+        """Gives the tokens of text that nobody vouches for; no special or control token is among them.
+
+        Lone surrogates, which no tokenizer takes, become question marks.
+        """
+        return encode_text(self._tokenizer, _encodable(text))
 
     def begin(self, messages: Sequence[Message]) -> list[int]:
         """Gives the tokens of a conversation up to where the assistant is to speak.
@@ -100,7 +103,7 @@ class ChatFormat:
         mask = [False] * len(ids)
         for message, following in zip(messages[split:], [*messages[split + 1 :], None], strict=True):
             if message.role == "assistant":
-                answer = [*self._encode_trusted(message.content), self.end_ids[0]]
+                answer = [*self.encode_answer(message.content), self.end_ids[0]]
                 ids, mask = ids + answer, mask + [True] * len(answer)
             elif following is None or following.role != "assistant":
                 raise ConfigError(f"after the first answer, turns must alternate; got roles {roles}")
@@ -109,8 +112,11 @@ class ChatFormat:
                 ids, mask = ids + said, mask + [False] * len(said)
         return EncodedChat(token_ids=tuple(ids), loss_mask=tuple(mask))
 
-    def _encode_trusted(self, text: str) -> list[int]:
-        """Encodes what may hold special tokens: the template's text, and answers to train on."""
+    def encode_answer(self, text: str) -> list[int]:
+        """Gives the tokens of the assistant's text: control tokens such as ``<thought>`` may be among them."""
+        return encode_text(self._tokenizer, _encodable(text), allow_control=True)
+
+    def _encode_template(self, text: str) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=False, split_special_tokens=False)["input_ids"])
 
     def _find_end_ids(self) -> tuple[int, ...]:
@@ -123,7 +129,7 @@ class ChatFormat:
     def _frame(self, roles: tuple[str, ...]) -> list[list[int]]:
         """Gives the template's tokens before, between and after messages of these roles, up to the next answer."""
         if roles not in self._pieces:
-            self._pieces[roles] = [self._encode_trusted(piece) for piece in self._cut(roles)]
+            self._pieces[roles] = [self._encode_template(piece) for piece in self._cut(roles)]
         return self._pieces[roles]
 
     def _cut(self, roles: tuple[str, ...]) -> list[str]:
@@ -146,3 +152,7 @@ class ChatFormat:
                 raise ConfigError(f"the tokenizer's chat template refuses roles {roles}: {error}") from error
         start, end = self._tokenizer.bos_token or "", self._tokenizer.eos_token
         return start + "".join(m["content"] + (end if m["role"] == "assistant" else "") + "\n" for m in messages)
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

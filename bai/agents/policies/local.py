@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from bai.agents.policies.chat import ChatFormat
+from bai.agents.policies.cut import cut_after_stop
 from bai.errors import CheckpointError, ContextOverflow
 from bai.models.decoding import Decoder, Sample, StopFinder
-from bai.models.decoding.stops import cut_after_stop
 from bai.policy import Completion, Context, Policy, Sampling
 from bai.types import Message
 

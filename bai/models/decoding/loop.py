@@ -6,6 +6,8 @@ others are padded on the left), t tokens drawn so far, V vocabulary, L layers, K
 
 from __future__ import annotations
 
+import inspect
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,7 +91,7 @@ class Decoder:
         self.max_context = max_context or getattr(model.config, "max_position_embeddings", None)
         self._stop_finder = stop_finder
         self._max_batch_tokens = max_batch_tokens
-        self._record = record_routes and bool(getattr(model, "can_record_routes", False))
+        self._record = record_routes and can_record_routes(model)
 
     def sample(
         self, prompts: Sequence[Sequence[int]], n: int, sampling: Sampling, seeds: Sequence[int]
@@ -173,6 +175,12 @@ class Decoder:
                 tokens = tokens[kept]
             logits = batch.step(tokens)
         return rows.samples(batch)
+
+
+def can_record_routes(model: Any) -> bool:
+    """Whether the model's forward takes ``record_routes``; looks through a PEFT wrapper."""
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return "record_routes" in inspect.signature(inner.forward).parameters
 
 
 class _Rows:
@@ -266,4 +274,4 @@ class _Rows:
                 )
             )
         bounds = np.cumsum([0, *(job.count for job in self._jobs)]).tolist()
-        return [made[start:end] for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [made[start:end] for start, end in itertools.pairwise(bounds)]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["StopFinder", "cut_after_stop", "token_bytes_table"]
+__all__ = ["StopFinder", "StopTail", "token_bytes_table"]
 
 _MARGIN = 8
 """Tokens decoded beyond the longest stop string, where decoding in context may differ."""
@@ -46,12 +46,6 @@ def _byte_alphabet() -> list[str]:
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     spare = iter(range(0x100, 0x200))
     return [chr(byte) if byte in printable else chr(next(spare)) for byte in range(256)]
-
-
-def cut_after_stop(text: str, stop: Sequence[str]) -> str:
-    """Gives ``text`` up to the end of the stop string that completes first; all of it where none occurs."""
-    ends = [at + len(word) for word in stop if (at := text.find(word)) >= 0]
-    return text[: min(ends)] if ends else text
 
 
 class StopFinder:
