@@ -1,0 +1,197 @@
+"""Work on the workspace's files, done inside the sandbox with the candidate's own rights.
+
+Runs in a process of its own whose working directory is the workspace. Paths are resolved
+by the kernel beneath it (``openat2``), so neither ``..`` nor a symlink planted by a
+candidate leads out, whatever happens between a check and its use.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Iterator
+from typing import Any
+
+from . import kernel
+
+__all__ = ["Refused", "empty", "pack", "perform", "read", "unpack", "write"]
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
+_OUTSIDE = (errno.EXDEV, errno.ELOOP, errno.EACCES, errno.EPERM)
+
+
+class Refused(Exception):
+    """The path or the file is not one that the caller may use."""
+
+
+class _Bounded(io.BytesIO):
+    """A buffer that refuses to grow beyond ``most`` bytes."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def write(self, data: Any) -> int:
+        if self.tell() + len(data) > self.most:
+            raise Refused(f"the workspace holds more than {self.most} bytes")
+        return super().write(data)
+
+
+def perform(verb: str, path: str, data: bytes, most: int, scratch: list[str]) -> bytes:
+    """Does one piece of work; gives what was read.
+
+    Raises:
+        Refused: The path leaves the workspace, or the file is of the wrong kind or too large.
+        OSError: The file is missing, the disk is full, ...
+    """
+    if verb == "read":
+        return read(path, most)
+    if verb == "pack":
+        return pack(most)
+    if verb == "write":
+        write(path, data)
+        return b""
+    for folder in scratch:
+        empty(folder)
+    if verb == "unpack":
+        unpack(data)
+    return b""
+
+
+def _open(path: str, flags: int) -> int:
+    try:
+        return kernel.open_beneath(path, flags, 0o644)
+    except OSError as error:
+        if error.errno in _OUTSIDE:
+            raise Refused(f"{path!r} leaves the workspace or may not be opened") from None
+        if error.errno in (errno.EISDIR, errno.ENOTDIR, errno.ENXIO):
+            raise Refused(f"{path!r} is no regular file") from None
+        raise
+
+
+def _must_be_regular(descriptor: int, path: str) -> int:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise Refused(f"{path!r} is no regular file")
+    return found.st_size
+
+
+def read(path: str, most: int) -> bytes:
+    """Reads a regular file of at most ``most`` bytes."""
+    descriptor = _open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    with os.fdopen(descriptor, "rb") as file:
+        size = _must_be_regular(descriptor, path)
+        data = b"" if size > most else file.read(most + 1)
+    if size > most or len(data) > most:
+        raise Refused(f"{path!r} holds more than the {most} bytes asked for")
+    return data
+
+
+def write(path: str, data: bytes, mode: int = 0o644) -> None:
+    """Writes a regular file, making the directories above it."""
+    _make_directories(os.path.dirname(path))
+    descriptor = _open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY)
+    with os.fdopen(descriptor, "wb") as file:
+        _must_be_regular(descriptor, path)
+        os.ftruncate(descriptor, 0)
+        file.write(data)
+        os.fchmod(descriptor, mode)
+
+
+def _make_directories(path: str) -> None:
+    done = "."
+    for part in [part for part in path.split("/") if part not in ("", ".")]:
+        parent = _open(done, _DIRECTORY)
+        try:
+            os.mkdir(part, dir_fd=parent)
+        except FileExistsError:
+            pass
+        finally:
+            os.close(parent)
+        done = f"{done}/{part}"
+
+
+def _walk() -> Iterator[tuple[str, os.stat_result]]:
+    """Every entry of the workspace, parents first; no recursion, for trees may be very deep."""
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        for entry in sorted(os.scandir(folder or "."), key=lambda entry: entry.name):
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            found = entry.stat(follow_symlinks=False)
+            yield path, found
+            if stat.S_ISDIR(found.st_mode):
+                folders.append(path)
+
+
+def _stays_inside(path: str, target: str) -> bool:
+    joined = os.path.normpath(os.path.join("/", "_", os.path.dirname(path), target))
+    return not target.startswith("/") and (joined == "/_" or joined.startswith("/_/"))
+
+
+def pack(most: int) -> bytes:
+    """Gives a tar of regular files, directories, and symlinks that stay inside."""
+    buffer = _Bounded(most)
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for path, found in _walk():
+            member = tarfile.TarInfo(path)
+            member.mode, member.mtime = stat.S_IMODE(found.st_mode), int(found.st_mtime)
+            if stat.S_ISDIR(found.st_mode):
+                member.type = tarfile.DIRTYPE
+                archive.addfile(member)
+            elif stat.S_ISLNK(found.st_mode) and _stays_inside(path, target := os.readlink(path)):
+                member.type, member.linkname = tarfile.SYMTYPE, target
+                archive.addfile(member)
+            elif stat.S_ISREG(found.st_mode):
+                data = read(path, most)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def unpack(data: bytes) -> None:
+    """Writes out what :func:`pack` gave; symlinks come last, so that nothing is written through one."""
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+        members = archive.getmembers()
+        for member in members:
+            if member.isdir():
+                _make_directories(member.name)
+            elif member.isreg():
+                file = archive.extractfile(member)
+                write(member.name, file.read() if file else b"", member.mode & 0o777)
+        for member in members:
+            if member.issym() and _stays_inside(member.name, member.linkname):
+                _make_directories(os.path.dirname(member.name))
+                os.symlink(member.linkname, member.name)
+        for member in reversed(members):
+            if member.isdir():
+                os.chmod(member.name, member.mode & 0o777)
+
+
+def empty(folder: str) -> None:
+    """Removes all that a directory holds.
+
+    Subdirectories are flattened rather than descended into, so that depth and length of paths do not matter.
+    """
+    count = 0
+    while True:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        if not found:
+            return
+        for name, is_directory in found:
+            path = os.path.join(folder, name)
+            if not is_directory:
+                os.unlink(path)
+                continue
+            os.chmod(path, 0o700)
+            for inner in os.listdir(path):
+                count += 1
+                source = os.path.join(path, inner)
+                if os.path.isdir(source) and not os.path.islink(source):
+                    os.chmod(source, 0o700)
+                os.rename(source, os.path.join(folder, f".removed-{os.getpid()}-{count}"))
+            os.rmdir(path)

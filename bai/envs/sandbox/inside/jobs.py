@@ -1,0 +1,298 @@
+"""The candidate's side: what a forked process does from its first moment to its last.
+
+:func:`enter` puts on every restriction first, then reads its job from descriptor 3, says
+that it starts, and only then touches the candidate's code. From there on nothing that
+happens in this process is trusted: it can answer wrongly, but it holds nothing worth
+reading and nothing it writes is believed beyond being data.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import io
+import linecache
+import os
+import resource
+import signal
+import struct
+import sys
+import threading
+import time
+import traceback
+import types
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from . import codec, files, kernel, wire
+
+__all__ = ["enter"]
+
+MAX_MESSAGE = 2000
+"""Characters kept of an exception's text."""
+MAX_TRACEBACK = 100
+"""Frames of a script's traceback that are printed."""
+
+
+def enter(op: int, ident: int, config: dict[str, Any], filter_program: bytes | None) -> NoReturn:
+    """Takes over a freshly forked process and never returns."""
+    try:
+        os.setsid()
+        os.closerange(wire.FIRST_FREE_FD, 1 << 20)
+        trusted = op == wire.Op.FILE
+        _confine(config, None if trusted else filter_program, trusted)
+        _reopen_streams()
+        _DOERS[op](_Link(ident), config)
+    except BaseException:
+        _say_why()
+    os._exit(70)
+
+
+def _say_why() -> None:
+    # Before the start mark this explains the machinery's fault; after it, it is only noise.
+    os.write(2, traceback.format_exc(limit=5).encode("utf-8", "replace")[-2000:])
+
+
+def _confine(config: dict[str, Any], filter_program: bytes | None, trusted: bool) -> None:
+    if not trusted:
+        _limit(config["limits"], config["process_allowance"])
+    for name in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT):
+        signal.signal(name, signal.SIG_DFL if name != signal.SIGINT else signal.default_int_handler)
+    os.umask(0o022)
+    # Before the uid changes: a candidate may have taken its own right to enter.
+    os.chdir(config["workspace"])
+    if config["uid"] is not None:
+        os.setgroups([])
+        os.setresgid(config["uid"], config["uid"], config["uid"])
+        os.setresuid(config["uid"], config["uid"], config["uid"])
+    kernel.set_dumpable(not trusted)
+    kernel.die_with_parent()
+    kernel.no_new_privileges()
+    if filter_program is not None:
+        kernel.install_filter(filter_program)
+
+
+def _limit(limits: dict[str, Any], allowance: int) -> None:
+    for what, value in (
+        (resource.RLIMIT_DATA, limits["memory_bytes"]),
+        (resource.RLIMIT_FSIZE, limits["disk_bytes"]),
+        (resource.RLIMIT_NOFILE, limits["open_files"]),
+        (resource.RLIMIT_NPROC, limits["processes"] + allowance),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+    ):
+        resource.setrlimit(what, (value, value))
+    # The kernel's own killer, should it wake, takes the candidate before the runner.
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:
+        pass
+
+
+def _reopen_streams() -> None:
+    sys.stdin = sys.__stdin__ = io.TextIOWrapper(open(0, "rb", closefd=False), "utf-8", "surrogateescape")  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8", "surrogateescape")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = io.TextIOWrapper(  # type: ignore[misc]
+        open(2, "wb", closefd=False), "utf-8", "backslashreplace", line_buffering=True
+    )
+
+
+class _Link:
+    """The two pipes to the runner."""
+
+    def __init__(self, ident: int) -> None:
+        self.ident = ident
+
+    def job(self) -> tuple[int, Any]:
+        """Waits for a job; gives its number of answers and its body."""
+        header = self._exactly(wire.JOB.size)
+        self.ident, answers, size = wire.JOB.unpack(header)
+        return answers, codec.decode(self._exactly(size))
+
+    def _exactly(self, size: int) -> bytes:
+        pieces = []
+        while size:
+            piece = os.read(wire.JOB_FD, min(size, 1 << 20))
+            if not piece:
+                os._exit(0)
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def answer(self, payload: bytes) -> None:
+        data = memoryview(wire.FRAME.pack(self.ident, len(payload)) + payload)
+        while data:
+            data = data[os.write(wire.ANSWER_FD, data) :]
+
+
+def _exec(link: _Link, config: dict[str, Any]) -> NoReturn:
+    _, (argv, environment) = link.job()
+    for name in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(name, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.set_inheritable(wire.JOB_FD, False)
+    os.set_inheritable(wire.ANSWER_FD, False)
+    link.answer(wire.STARTED)
+    try:
+        os.execvpe(argv[0], argv, {**config["environment"], **environment})
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        os.write(2, f"cannot run {argv[0]!r}: {reason}\n".encode("utf-8", "backslashreplace"))
+        os._exit(126 if isinstance(error, PermissionError) else 127)
+
+
+def _script(link: _Link, config: dict[str, Any]) -> NoReturn:
+    _, source = link.job()
+    module = _make_module("__main__", "main.py", source, config)
+    os.close(wire.JOB_FD)
+    link.answer(wire.STARTED)
+    code = _run_to_exit(link, lambda: _execute(source, module))
+    for step in (threading._shutdown, atexit._run_exitfuncs, sys.stdout.flush, sys.stderr.flush):  # type: ignore[attr-defined]
+        code = _run_to_exit(link, step) or code
+    os._exit(code & 0xFF)
+
+
+def _make_module(name: str, filename: str, source: str, config: dict[str, Any]) -> types.ModuleType:
+    sys.argv = [filename]
+    sys.path.insert(0, config["workspace"])
+    module = types.ModuleType(name)
+    module.__file__ = os.path.join(config["workspace"], filename)
+    sys.modules[name] = module
+    linecache.cache[module.__file__] = (len(source), None, source.splitlines(keepends=True), module.__file__)
+    return module
+
+
+def _execute(source: str, module: types.ModuleType) -> None:
+    exec(compile(source, module.__file__ or "", "exec", dont_inherit=True), module.__dict__)
+
+
+def _run_to_exit(link: _Link, step: Callable[[], Any]) -> int:
+    """Runs a step of a script as the interpreter would; gives its exit code."""
+    try:
+        step()
+        return 0
+    except SystemExit as stop:
+        return _exit_code(stop.code)
+    except MemoryError:
+        link.answer(wire.MEMORY)
+        return 1
+    except BaseException as error:
+        _print_traceback(error)
+        return 130 if type(error) is KeyboardInterrupt else 1
+
+
+def _exit_code(code: Any) -> int:
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return int(code)
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _print_traceback(error: BaseException) -> None:
+    # The first frames are the runner's own.
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    sys.stdout.flush()
+    traceback.print_exception(type(error), error, trace, limit=-MAX_TRACEBACK, file=sys.stderr)
+
+
+def _load(link: _Link, config: dict[str, Any]) -> NoReturn:
+    _, source = link.job()
+    owner = os.getpid()
+    module = _make_module("solution", "solution.py", source, config)
+    link.answer(wire.STARTED)
+    try:
+        _execute(source, module)
+        link.answer(codec.encode(_outcome(0, "returned", None)))
+    except MemoryError:
+        _out_of_memory(link, 0)
+    except BaseException as error:
+        link.answer(codec.encode(_describe(0, "missing", error)))
+    while True:
+        _, (name, want_args, cases) = link.job()
+        for index, case in enumerate(cases):
+            answer = _call(link, module, name, index, case, want_args)
+            # A fork that the candidate made must not answer in its parent's place.
+            if os.getpid() != owner:
+                os._exit(0)
+            link.answer(answer)
+
+
+def _outcome(index: int, status: str, value: bytes | None, exception: str = "", message: str = "") -> list[Any]:
+    return [index, status, value, exception, message, None, 0.0]
+
+
+def _describe(index: int, status: str, error: BaseException) -> list[Any]:
+    try:
+        name, message = str(type(error).__name__), str(error)
+    except BaseException:
+        name, message = "Exception", ""
+    return _outcome(index, status, None, name[:200], message[:MAX_MESSAGE])
+
+
+def _out_of_memory(link: _Link, index: int) -> NoReturn:
+    gc.collect()
+    link.answer(codec.encode(_outcome(index, "memory", None, "MemoryError")))
+    os._exit(1)
+
+
+def _call(link: _Link, module: types.ModuleType, name: str, index: int, case: list[bytes], want_args: bool) -> bytes:
+    try:
+        target: Any = module
+        for part in name.split("."):
+            target = getattr(target, part)
+        if not callable(target):
+            raise TypeError(f"{name} is not callable")
+    except BaseException as error:
+        return codec.encode(_describe(index, "missing", error))
+    args, kwargs = codec.decode(case[0]), codec.decode(case[1])
+    started = time.perf_counter()
+    try:
+        outcome = _finish(index, target(*args, **kwargs))
+    except MemoryError:
+        _out_of_memory(link, index)
+    except BaseException as error:
+        outcome = _describe(index, "raised", error)
+    outcome[6] = time.perf_counter() - started
+    if want_args:
+        outcome[5] = _encode_or_none(args)
+    return codec.encode(outcome, max_bytes=4 * codec.MAX_BYTES)
+
+
+def _finish(index: int, value: Any) -> list[Any]:
+    try:
+        return _outcome(index, "returned", codec.encode(value))
+    except codec.CodecError as error:
+        return _outcome(index, "opaque", None, str(error)[:MAX_MESSAGE])
+
+
+def _encode_or_none(args: Any) -> bytes | None:
+    try:
+        return codec.encode(tuple(args))
+    except codec.CodecError:
+        return None
+
+
+def _file(link: _Link, config: dict[str, Any]) -> NoReturn:
+    _, (verb, path, data, most) = link.job()
+    link.answer(wire.STARTED)
+    try:
+        link.answer(b"+" + files.perform(verb, path, data, most, config["scratch"]))
+    except files.Refused as error:
+        link.answer(b"R" + str(error).encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        code = struct.pack("!i", error.errno or 0)
+        link.answer(b"O" + code + str(error.strerror).encode("utf-8", "backslashreplace"))
+    os._exit(0)
+
+
+_DOERS: dict[int, Callable[[_Link, dict[str, Any]], NoReturn]] = {
+    wire.Op.EXEC: _exec,
+    wire.Op.SCRIPT: _script,
+    wire.Op.LOAD: _load,
+    wire.Op.FILE: _file,
+}

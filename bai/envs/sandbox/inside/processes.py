@@ -1,0 +1,146 @@
+"""Looking at the process tree, and ending it.
+
+Two situations. In a PID namespace the runner is its first process: it sees exactly the
+sandbox, inherits every orphan, and one ``kill(-1)`` ends everything else at once.
+Elsewhere the runner is a subreaper among the machine's other processes: its descendants
+are found by walking ``/proc``, and a sandbox uid, where there is one, is killed as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Container
+from typing import NamedTuple
+
+__all__ = ["Usage", "count_of_user", "kill_everything", "kill_strangers", "measure", "proportional"]
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Usage(NamedTuple):
+    """What a set of processes holds."""
+
+    resident: int
+    """Bytes of resident memory, counting shared pages once for each process."""
+    threads: int
+    """Processes and threads."""
+    pids: list[int]
+
+
+class _Entry(NamedTuple):
+    parent: int
+    threads: int
+    resident: int
+
+
+def _table() -> dict[int, _Entry]:
+    """Every visible process but zombies."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                # The command's name may hold anything, parentheses too: the last one ends it.
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        if fields[0] not in (b"Z", b"X"):
+            found[int(name)] = _Entry(int(fields[1]), int(fields[17]), int(fields[21]) * _PAGE)
+    return found
+
+
+def _descendants(table: dict[int, _Entry], root: int, spare: Container[int] = ()) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for pid, entry in table.items():
+        children.setdefault(entry.parent, []).append(pid)
+    found, queue = [], [pid for pid in children.get(root, ()) if pid not in spare]
+    while queue:
+        pid = queue.pop()
+        found.append(pid)
+        queue.extend(children.get(pid, ()))
+    return found
+
+
+def measure() -> Usage:
+    """Adds up all descendants of this process."""
+    table = _table()
+    pids = _descendants(table, os.getpid())
+    resident = sum(table[pid].resident for pid in pids)
+    return Usage(resident, sum(table[pid].threads for pid in pids), pids)
+
+
+def proportional(pids: list[int]) -> int:
+    """Bytes of memory with each shared page split among its users; exact, but slower to read."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+                total += next((int(line.split()[1]) * 1024 for line in file if line.startswith(b"Pss:")), 0)
+        except OSError:
+            total += _resident_of(pid)
+    return total
+
+
+def _resident_of(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE
+    except OSError:
+        return 0
+
+
+def count_of_user(uid: int) -> int:
+    """Processes and threads of a user, over the whole machine."""
+    total = 0
+    for pid, entry in _table().items():
+        try:
+            total += entry.threads if os.stat(f"/proc/{pid}").st_uid == uid else 0
+        except OSError:
+            continue
+    return total
+
+
+def kill_everything(uid: int | None, guard_uid: int | None) -> None:
+    """Kills every process of the sandbox but the caller, in one stroke where the kernel allows one."""
+    if os.getpid() == 1:
+        _signal(-1)
+        return
+    if uid is not None and guard_uid is not None:
+        _kill_uid(uid, guard_uid)
+    kill_strangers(())
+
+
+def kill_strangers(spare: Container[int]) -> bool:
+    """Kills all descendants but the children named by ``spare`` and what is below them; tells whether any was there."""
+    found = _descendants(_table(), os.getpid(), spare)
+    for pid in found:
+        _signal(pid)
+    return bool(found)
+
+
+def _signal(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _kill_uid(uid: int, guard_uid: int) -> None:
+    """Has a helper kill all processes of ``uid``: a stroke that no fork outruns.
+
+    The helper's effective uid reaches the sandbox's processes, while its real and saved uid are
+    another's, so that they do not reach it.
+    """
+    helper = os.fork()
+    if helper == 0:
+        try:
+            os.setgroups([])
+            os.setresuid(guard_uid, uid, guard_uid)
+            _signal(-1)
+        finally:
+            os._exit(0)
+    os.waitpid(helper, 0)
+
+

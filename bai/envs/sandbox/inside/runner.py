@@ -1,0 +1,285 @@
+"""The resident runner: a small interpreter inside the sandbox that forks for each execution.
+
+It serves one request at a time over descriptors that no other process holds, keeps no
+byte of an execution in memory that later ones inherit, and trusts nothing that comes from
+a candidate process: its answers are passed on unread.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import importlib.machinery
+import json
+import os
+import select
+import signal
+import sys
+import traceback
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from . import isolate, kernel, processes, seccomp, wire
+from .pump import Arena, Feed, Sink
+from .supervise import Child, Finding, Supervisor
+
+__all__ = ["main"]
+
+PRELOADED = (
+    "math re collections collections.abc itertools functools heapq bisect string random datetime typing json copy "
+    "operator statistics fractions decimal dataclasses enum abc textwrap time sys os io threading atexit traceback "
+    "linecache hashlib cmath numbers contextlib"
+).split()
+"""Imported once, so that they are free in every execution."""
+IDLE_TICK_S = 0.1
+"""Seconds between two looks at modules that wait for their next call."""
+MESSAGE_ROOM = 64 * 1024 * 1024
+"""Bytes of answer, body or standard input that are always possible."""
+
+
+def main() -> None:
+    """Configures itself from the first request, then serves until the host hangs up."""
+    request, answer = _keep_descriptors_private()
+    header = wire.Request(*wire.REQUEST.unpack(_read_exactly(request, wire.REQUEST.size)))
+    config = json.loads(_read_exactly(request, header.body_size))
+    if config["namespaces"]:
+        isolate.enter_namespaces(config)
+    runner = Runner(config, request, answer)
+    runner.prepare()
+    runner.reply(header.ident, Finding(wire.End.EXITED), stdout=json.dumps(runner.describe()).encode())
+    os.dup2(os.open(os.devnull, os.O_RDWR), 2)
+    runner.serve()
+
+
+def _keep_descriptors_private() -> tuple[int, int]:
+    """Moves the host's pipes away and fills descriptors 0 to 4, so that no pipe made later lands there."""
+    import fcntl
+
+    request = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 10)
+    answer = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC, 10)
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, wire.JOB_FD, wire.ANSWER_FD):
+        if fd != null:
+            os.dup2(null, fd, inheritable=fd < 2)
+    if null > wire.ANSWER_FD:
+        os.close(null)
+    return request, answer
+
+
+def _read_exactly(fd: int, size: int) -> bytes:
+    data = bytearray(size)
+    _read_into(fd, memoryview(data))
+    return bytes(data)
+
+
+def _read_into(fd: int, room: memoryview) -> None:
+    while room:
+        got = os.readv(fd, [room])
+        if got == 0:
+            raise EOFError
+        room = room[got:]
+
+
+class _Packages:
+    """Imports a few named packages of the host's environment and none of its other ones."""
+
+    def __init__(self, names: Iterable[str], folders: list[str]) -> None:
+        self.names = frozenset(names)
+        self.folders = folders
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        if path is not None or name not in self.names:
+            return None
+        return importlib.machinery.PathFinder.find_spec(name, self.folders)
+
+
+class Runner:
+    """Serves requests.
+
+    Args:
+        config: What the host sent: limits, workspace, uid, ...
+        request: Descriptor that requests come from.
+        answer: Descriptor that replies go to.
+    """
+
+    def __init__(self, config: dict[str, Any], request: int, answer: int) -> None:
+        self.config = config
+        self.request, self.answer = request, answer
+        self.children: dict[int, Child] = {}
+        self.fates: dict[int, wire.End] = {}
+        filter_program = seccomp.build_filter() if config["seccomp"] else None
+        self.supervisor = Supervisor(config, request, filter_program, self.leave)
+        limits = config["limits"]
+        room = MESSAGE_ROOM + 2 * limits["disk_bytes"]
+        self.answer_room = room
+        self.arena = Arena(2 * room + 2 * limits["output_bytes"] + (1 << 20))
+
+    def prepare(self) -> None:
+        """Becomes the guardian of the sandbox and imports what candidates are given for free."""
+        if os.getpid() == 1:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+        else:
+            kernel.become_subreaper()
+            signal.signal(signal.SIGTERM, lambda number, frame: self.leave())
+        kernel.set_dumpable(False)
+        os.environ.clear()
+        os.environ.update(self.config["environment"])
+        for folder in self.config["scratch"]:
+            os.chmod(folder, 0o700)
+            if self.config["uid"] is not None:
+                os.chown(folder, self.config["uid"], self.config["uid"])
+        os.chdir(self.config["workspace"])
+        sys.meta_path.append(_Packages(self.config["packages"], self.config["package_folders"]))  # type: ignore[arg-type]
+        for name in PRELOADED:
+            importlib.import_module(name)
+        gc.collect()
+        gc.freeze()
+
+    def describe(self) -> dict[str, Any]:
+        """What the host is told about this runner."""
+        return {"first": os.getpid() == 1, "filter": self.supervisor.filter_program is not None}
+
+    def leave(self) -> NoReturn:
+        """Ends everything: the host is gone."""
+        try:
+            self.supervisor.sweep()
+        finally:
+            os._exit(0)
+
+    def serve(self) -> None:
+        """Answers requests until the host hangs up."""
+        while True:
+            self._wait()
+            try:
+                header = wire.Request(*wire.REQUEST.unpack(_read_exactly(self.request, wire.REQUEST.size)))
+                self._answer(header)
+            except (EOFError, OSError):
+                self.leave()
+            self.arena.clear()
+
+    def _wait(self) -> None:
+        """Waits for a request, with an eye on modules that may be up to something meanwhile."""
+        poll = select.poll()
+        poll.register(self.request, select.POLLIN)
+        tick = 0
+        while not poll.poll(IDLE_TICK_S * 1000 if self.children else None):
+            tick += 1
+            over = self.supervisor.over_limit(Finding(wire.End.ALIVE), tick)
+            if over is not None:
+                self._drop_all(over)
+
+    def _answer(self, header: wire.Request) -> None:
+        body, stdin = (self.arena.take(size) for size in (header.body_size, header.stdin_size))
+        _read_into(self.request, body)
+        _read_into(self.request, stdin)
+        try:
+            if header.op == wire.Op.CALL:
+                self._call(header, body)
+            elif header.op == wire.Op.LOAD:
+                self._load(header, body)
+            elif header.op == wire.Op.CLOSE:
+                self._drop(header.target, wire.End.GONE)
+                self.fates.pop(header.target, None)
+                self.reply(header.ident, Finding(wire.End.EXITED))
+            elif header.op == wire.Op.RESET:
+                self._drop_all(wire.End.GONE)
+                self.reply(header.ident, Finding(wire.End.EXITED))
+            else:
+                self._run(header, body, stdin)
+        except (TimeoutError, MemoryError, OSError) as error:
+            text = "".join(traceback.format_exception_only(error)) + traceback.format_exc(limit=8)
+            self.reply(header.ident, Finding(wire.End.FAULT), stderr=text.encode("utf-8", "replace"))
+
+    def _run(self, header: wire.Request, body: memoryview, stdin: memoryview) -> None:
+        """A program, a script or work on files: one process from start to end."""
+        child = self._spawn(header, with_streams=True)
+        assert child.stdin is not None and child.stdout is not None and child.stderr is not None
+        most = self.config["limits"]["output_bytes"]
+        out, err = (Sink(fd, self.arena.take(most)) for fd in (child.stdout, child.stderr))
+        answers = Sink(child.answer, self.arena.take(self.answer_room))
+        feeds = [self._job(header, child, body), Feed(child.stdin, stdin)]
+        finding = self.supervisor.follow(child, feeds, (out, err), answers, wall_s=header.wall_s)
+        self.supervisor.sweep(other.pid for other in self.children.values())
+        for sink in (out, err, answers):
+            sink.drain()
+        self.supervisor.settle(child, finding)
+        truncated = out.overflowed or err.overflowed
+        self.reply(header.ident, finding, stdout=out.view, stderr=err.view, answer=answers.view, truncated=truncated)
+
+    def _load(self, header: wire.Request, body: memoryview) -> None:
+        child = self._spawn(header, with_streams=False)
+        self.children[header.ident] = child
+        self._converse(header, header.ident, child, body, fresh=True)
+
+    def _call(self, header: wire.Request, body: memoryview) -> None:
+        child = self.children.get(header.target)
+        if child is None:
+            self.reply(header.ident, Finding(self.fates.get(header.target, wire.End.GONE)))
+            return
+        self._converse(header, header.target, child, body, fresh=False)
+
+    def _converse(self, header: wire.Request, target: int, child: Child, body: memoryview, *, fresh: bool) -> None:
+        """Hands a job to a module and collects its answers; ends it if it breaks a limit."""
+        answers = Sink(child.answer, self.arena.take(self.answer_room))
+        feeds = [self._job(header, child, body)]
+        finding = self.supervisor.follow(
+            child, feeds, (), answers, wall_s=header.wall_s, wanted=header.answers, fresh=fresh
+        )
+        if finding.end != wire.End.ALIVE:
+            self._drop(target, finding.end, answers, finding)
+        self.reply(header.ident, finding, answer=answers.view)
+
+    def _spawn(self, header: wire.Request, *, with_streams: bool) -> Child:
+        if self.config["count_user"]:
+            # The kernel counts all processes of this user, those outside the sandbox too.
+            self.config["process_allowance"] = processes.count_of_user(os.getuid())
+        return self.supervisor.spawn(header.op, header.ident, with_streams=with_streams)
+
+    def _job(self, header: wire.Request, child: Child, body: memoryview) -> Feed:
+        return Feed(child.job, wire.JOB.pack(header.ident, header.answers, len(body)), body)
+
+    def _drop(self, target: int, fate: wire.End, answers: Sink | None = None, finding: Finding | None = None) -> None:
+        child = self.children.pop(target, None)
+        if child is None:
+            return
+        self.fates[target] = fate
+        self.supervisor.sweep(other.pid for other in self.children.values())
+        if answers is not None:
+            answers.drain()
+        self.supervisor.settle(child, finding or Finding(wire.End.GONE))
+
+    def _drop_all(self, fate: wire.End) -> None:
+        self.supervisor.sweep()
+        for target, child in self.children.items():
+            self.fates[target] = fate
+            child.close()
+        self.children.clear()
+
+    def reply(
+        self,
+        ident: int,
+        finding: Finding,
+        *,
+        stdout: bytes | memoryview = b"",
+        stderr: bytes | memoryview = b"",
+        answer: bytes | memoryview = b"",
+        truncated: bool = False,
+    ) -> None:
+        """Sends a reply to the host."""
+        header = wire.REPLY.pack(
+            ident,
+            finding.end,
+            truncated,
+            finding.code,
+            finding.wall_s,
+            finding.cpu_s,
+            finding.peak_rss,
+            len(stdout),
+            len(stderr),
+            len(answer),
+        )
+        for piece in (header, stdout, stderr, answer):
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(self.answer, rest) :]

@@ -1,0 +1,251 @@
+"""One candidate process: forking it, feeding it, watching it, ending it with all it started."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from . import jobs, kernel, processes, wire
+from .pump import Feed, FrameCounter, Sink
+
+__all__ = ["Child", "Finding", "Supervisor"]
+
+TICK_S = 0.02
+"""Seconds between two looks at the memory, processes and files of a running execution."""
+START_S = 30.0
+"""Seconds a process may take before the candidate's code starts; not part of its time limit."""
+SWEEP_S = 10.0
+"""Seconds after which processes that survive being killed are the machine's fault."""
+
+
+@dataclass
+class Child:
+    """A forked process and the runner's ends of its pipes."""
+
+    pid: int
+    pidfd: int
+    job: int
+    answer: int
+    stdin: int | None = None
+    stdout: int | None = None
+    stderr: int | None = None
+
+    def close_stdin(self) -> None:
+        if self.stdin is not None:
+            os.close(self.stdin)
+            self.stdin = None
+
+    def close(self) -> None:
+        for fd in (self.pidfd, self.job, self.answer, self.stdin, self.stdout, self.stderr):
+            if fd is not None:
+                os.close(fd)
+        self.stdin = self.stdout = self.stderr = None
+
+
+@dataclass
+class Finding:
+    """How an execution stands."""
+
+    end: wire.End
+    code: int = 0
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_rss: int = 0
+
+
+@dataclass
+class Supervisor:
+    """Starts and ends candidate processes under one configuration."""
+
+    config: dict[str, Any]
+    host: int
+    """Descriptor whose hang-up means that the host is gone."""
+    filter_program: bytes | None
+    on_hangup: Callable[[], NoReturn]
+    ended: dict[int, tuple[int, float, int]] = field(default_factory=dict)
+    """Exit code, processor seconds and peak memory of children that were reaped."""
+
+    def spawn(self, op: int, ident: int, *, with_streams: bool) -> Child:
+        """Forks a process for a job of kind ``op``."""
+        pipes = [_pipe() for _ in range(5 if with_streams else 2)]
+        (job_r, job_w), (answer_r, answer_w) = pipes[:2]
+        streams = [pipes[2][0], pipes[3][1], pipes[4][1]] if with_streams else []
+        pid = os.fork()
+        if pid == 0:
+            for number, fd in enumerate(streams):
+                os.dup2(fd, number)
+            os.dup2(job_r, wire.JOB_FD, inheritable=False)
+            os.dup2(answer_w, wire.ANSWER_FD, inheritable=False)
+            jobs.enter(op, ident, self.config, self.filter_program)
+        for fd in (job_r, answer_w, *streams):
+            os.close(fd)
+        ours = [job_w, answer_r] + ([pipes[2][1], pipes[3][0], pipes[4][0]] if with_streams else [])
+        for fd in ours:
+            os.set_blocking(fd, False)
+        return Child(pid, os.pidfd_open(pid), *ours)
+
+    def follow(
+        self,
+        child: Child,
+        feeds: Iterable[Feed],
+        sinks: Iterable[Sink],
+        answers: Sink,
+        *,
+        wall_s: float,
+        wanted: int = 0,
+        fresh: bool = True,
+    ) -> Finding:
+        """Carries bytes until the process ends, breaks a limit or has given ``wanted`` answers (0: until it ends).
+
+        The time limit of a ``fresh`` process counts from its first answer, which says that all is in place.
+        """
+        return _Watch(self, child, feeds, (*sinks, answers), answers, wanted).run(wall_s, fresh)
+
+    def over_limit(self, finding: Finding, tick: int) -> wire.End | None:
+        """Looks at what the tree holds; says which limit it breaks."""
+        limits = self.config["limits"]
+        usage = processes.measure()
+        finding.peak_rss = max(finding.peak_rss, usage.resident)
+        if usage.resident > limits["memory_bytes"] and processes.proportional(usage.pids) > limits["memory_bytes"]:
+            return wire.End.MEMORY
+        if usage.threads > 2 * limits["processes"] + 8 or self._disk_is_over(tick):
+            return wire.End.OVERFLOW
+        return None
+
+    def _disk_is_over(self, tick: int) -> bool:
+        if self.config["own_disk"]:
+            found = (os.statvfs(folder) for folder in self.config["scratch"])
+            return any(entry.f_files - entry.f_ffree > self.config["inodes"] for entry in found)
+        if tick % 10:
+            return False
+        total, count = _size_of(self.config["workspace"], self.config["inodes"])
+        return total > self.config["limits"]["disk_bytes"] or count > self.config["inodes"]
+
+    def sweep(self, spare: Iterable[int] = ()) -> None:
+        """Kills every process below the runner but the children in ``spare``, and reaps them all.
+
+        Raises:
+            TimeoutError: Something cannot be killed.
+        """
+        spare = frozenset(spare)
+        deadline = time.monotonic() + SWEEP_S
+        while True:
+            if spare:
+                left = processes.kill_strangers(spare)
+            else:
+                processes.kill_everything(self.config["uid"], self.config["guard_uid"])
+                left = True
+            if not self._reap() and not spare:
+                return
+            if not left:
+                return
+            if time.monotonic() > deadline:
+                raise TimeoutError("a process of the sandbox cannot be killed")
+            time.sleep(0.0002)
+
+    def _reap(self) -> bool:
+        """Reaps what has ended; tells whether children are left."""
+        while True:
+            try:
+                pid, status, spent = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            code = os.waitstatus_to_exitcode(status)
+            self.ended[pid] = (code, spent.ru_utime + spent.ru_stime, spent.ru_maxrss * 1024)
+
+    def settle(self, child: Child, finding: Finding) -> None:
+        """Fills in what the kernel said of a child that was reaped, and forgets about it."""
+        code, cpu_s, peak = self.ended.get(child.pid, (0, 0.0, 0))
+        self.ended.clear()
+        finding.cpu_s, finding.peak_rss = cpu_s, max(finding.peak_rss, peak)
+        if finding.end == wire.End.EXITED:
+            finding.code = code
+            finding.end = wire.End.SIGNALLED if code < 0 else wire.End.EXITED
+        child.close()
+
+
+class _Watch:
+    """The loop over one execution."""
+
+    def __init__(
+        self, owner: Supervisor, child: Child, feeds: Iterable[Feed], sinks: Iterable[Sink], answers: Sink, wanted: int
+    ) -> None:
+        self.owner, self.child, self.answers, self.wanted = owner, child, answers, wanted
+        self.feeds = {feed.fd: feed for feed in feeds}
+        self.sinks = {sink.fd: sink for sink in sinks}
+        self.counter = FrameCounter(answers, wire.FRAME)
+        self.poll = select.poll()
+        for fd in self.feeds:
+            self.poll.register(fd, select.POLLOUT)
+        for fd in (*self.sinks, child.pidfd):
+            self.poll.register(fd, select.POLLIN)
+        self.poll.register(owner.host, 0)
+        self.exited = False
+
+    def run(self, wall_s: float, fresh: bool) -> Finding:
+        begin = time.monotonic()
+        deadline = begin + (START_S if fresh else wall_s)
+        finding = Finding(wire.End.EXITED)
+        look, tick = begin + TICK_S, 0
+        while True:
+            self._carry(max(0.0, min(deadline, look) - time.monotonic()))
+            now = time.monotonic()
+            if self.counter.update() and fresh:
+                fresh, begin, deadline = False, now, now + wall_s
+            finding.wall_s = now - begin
+            end = self._end(now >= deadline)
+            if end is None and now >= look:
+                tick, look = tick + 1, now + TICK_S
+                end = self.owner.over_limit(finding, tick)
+            if end is not None:
+                finding.end = end
+                return finding
+
+    def _end(self, late: bool) -> wire.End | None:
+        if self.wanted and self.counter.count >= self.wanted:
+            return wire.End.ALIVE
+        if self.exited:
+            return wire.End.EXITED
+        if self.answers.overflowed:
+            return wire.End.OVERFLOW
+        return wire.End.TIMEOUT if late else None
+
+    def _carry(self, seconds: float) -> None:
+        for fd, _ in self.poll.poll(int(seconds * 1000) + 1):
+            if fd == self.owner.host:
+                self.owner.on_hangup()
+            elif fd == self.child.pidfd:
+                self.exited = True
+                self.poll.unregister(fd)
+            elif fd in self.sinks:
+                if not self.sinks[fd].pull():
+                    self.poll.unregister(fd)
+            elif not self.feeds[fd].push():
+                self.poll.unregister(fd)
+                if fd == self.child.stdin:
+                    self.child.close_stdin()
+
+
+def _pipe() -> tuple[int, int]:
+    return os.pipe2(os.O_CLOEXEC)
+
+
+def _size_of(folder: str, most_entries: int) -> tuple[int, int]:
+    """Bytes and entries below a directory, counting stops beyond ``most_entries``."""
+    total = count = 0
+    for root, folders, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(root, name)).st_blocks * 512
+            except OSError:
+                continue
+        count += len(folders) + len(names)
+        if count > most_entries:
+            break
+    return total, count

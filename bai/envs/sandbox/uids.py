@@ -1,0 +1,65 @@
+"""User ids for sandboxes: while one holds a uid, no other sandbox on the machine does.
+
+Held by a lock on a file, which the kernel lets go when the holder dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from bai.errors import SandboxUnavailable
+
+__all__ = ["FIRST_UID", "GUARD_OFFSET", "UidLease"]
+
+FIRST_UID = 60_100
+"""First uid given out."""
+COUNT = 4000
+"""How many there are."""
+GUARD_OFFSET = 5000
+"""A sandbox's guard has its uid plus this: it can kill the sandbox's processes, and they cannot kill it."""
+
+_FOLDER = Path("/run/bai-sandbox-uids")
+
+
+class UidLease:
+    """A uid of one's own until :meth:`release`.
+
+    Raises:
+        SandboxUnavailable: All are taken, or the lock files cannot be made.
+    """
+
+    def __init__(self) -> None:
+        try:
+            _FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SandboxUnavailable(f"cannot make {_FOLDER} for the locks of sandbox user ids: {error}") from error
+        start = os.getpid() * 61
+        for step in range(COUNT):
+            self.uid = FIRST_UID + (start + step) % COUNT
+            self._fd = os.open(_FOLDER / str(self.uid), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError:
+                os.close(self._fd)
+        raise SandboxUnavailable(f"all {COUNT} sandbox user ids are taken")
+
+    @property
+    def guard(self) -> int:
+        """The guard's uid."""
+        return self.uid + GUARD_OFFSET
+
+    def release(self) -> None:
+        """Gives the uid back."""
+        if self._fd >= 0:
+            # Said aloud, because a forked process may hold a copy of the descriptor, and with it the lock.
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Closes a forked process's copy; the uid stays its parent's."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
