@@ -1,0 +1,150 @@
+"""``bai doctor``: what works on this machine, tried rather than guessed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+import bai
+from bai.cli.output import errors, out, print_json
+from bai.errors import BaiError, DataError
+
+__all__ = ["Check", "doctor", "examine"]
+
+State = Literal["ok", "absent", "warn", "fail"]
+COLOURS = {"ok": "green", "absent": "bright_black", "warn": "yellow", "fail": "red"}
+LIBRARIES = ("gymnasium", "torch", "transformers", "ray", "peft", "datasets", "httpx")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was tried."""
+
+    area: str
+    """Such as ``sandbox``."""
+    name: str
+    """What in it."""
+    state: State
+    """``ok``; ``absent``: not here, and bai works without; ``warn``: works with a drawback; ``fail``."""
+    detail: str = ""
+    """What was found, and how to mend it."""
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Says what works here: sandboxes, Ray, accelerator, data. Exit code 1 if bai cannot run code or train."""
+    checks = []
+    for check in examine():
+        checks.append(check)
+        if not as_json:
+            _print(check)
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    if failed := [f"{check.area} {check.name}" for check in checks if check.state == "fail"]:
+        errors.print(f"does not work: {', '.join(failed)}", style="red", markup=False)
+        raise typer.Exit(1)
+
+
+def _print(check: Check) -> None:
+    row = Table.grid(padding=(0, 2))
+    for width in (9, 16, 6):
+        row.add_column(width=width)
+    row.add_column(ratio=1)
+    row.add_row(check.area, check.name, Text(check.state, style=COLOURS[check.state]), Text(check.detail))
+    out.print(row, soft_wrap=False)
+
+
+def examine() -> Iterator[Check]:
+    """Tries everything in turn; nothing it finds is an exception."""
+    yield Check(area="bai", name=bai.__version__, state="ok", detail=f"Python {platform.python_version()}")
+    yield from _libraries()
+    yield from _sandboxes()
+    yield from _ray()
+    yield _accelerator()
+    yield from _data()
+
+
+def _libraries() -> Iterator[Check]:
+    for name in LIBRARIES:
+        try:
+            yield Check(area="library", name=name, state="ok", detail=importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            yield Check(area="library", name=name, state="absent", detail=f"pip install {name}")
+
+
+def _sandboxes() -> Iterator[Check]:
+    from bai.envs.sandbox import SANDBOXES
+
+    checks = [_sandbox(name) for name in SANDBOXES]
+    yield from checks
+    if not any(check.state in ("ok", "warn") for check in checks):
+        yield Check(area="sandbox", name="any", state="fail", detail="no backend can run code on this machine")
+
+
+def _sandbox(name: str) -> Check:
+    from bai.envs.sandbox import SANDBOXES, make_sandbox
+
+    reason = SANDBOXES[name].unavailable_reason()
+    if reason is not None:
+        return Check(area="sandbox", name=name, state="absent", detail=reason)
+    try:
+        with make_sandbox(name) as sandbox:
+            began = time.perf_counter()
+            result = sandbox.run_python("print(6 * 7)")
+            took = time.perf_counter() - began
+            promises = sandbox.capabilities
+    except BaiError as error:
+        return Check(area="sandbox", name=name, state="fail", detail=f"{type(error).__name__}: {error}")
+    if result.stdout != b"42\n":
+        return Check(
+            area="sandbox", name=name, state="fail", detail=f"6 * 7 gave {result.status} {result.stdout!r:.80}"
+        )
+    kept = [f.name.replace("_", " ") for f in fields(promises) if getattr(promises, f.name) is True]
+    detail = f"ran in {1000 * took:.0f} ms; {', '.join(kept)}"
+    if promises.not_stopped:
+        return Check(
+            area="sandbox", name=name, state="warn", detail=f"{detail}; not stopped: {'; '.join(promises.not_stopped)}"
+        )
+    return Check(area="sandbox", name=name, state="ok", detail=detail)
+
+
+def _ray() -> Iterator[Check]:
+    if importlib.util.find_spec("ray") is None:
+        yield Check(area="ray", name="library", state="absent", detail="training needs it: pip install 'bai-rl[train]'")
+        return
+    from bai.agents.grpo.startup import check_startup
+
+    for finding in check_startup():
+        state: State = "ok" if finding.ok else "fail" if finding.fatal else "warn"
+        detail = "" if finding.ok else f"{finding.problem}; {finding.fix}"
+        yield Check(area="ray", name=finding.name, state=state, detail=detail)
+
+
+def _accelerator() -> Check:
+    if importlib.util.find_spec("torch") is None:
+        return Check(area="device", name="torch", state="absent", detail="models need it: pip install 'bai-rl[models]'")
+    import torch
+
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        return Check(area="device", name="cuda", state="ok", detail=", ".join(names))
+    return Check(area="device", name="cpu", state="ok", detail=f"{torch.get_num_threads()} threads, no accelerator")
+
+
+def _data() -> Iterator[Check]:
+    from bai.envs.tasks.load import PUBLIC_SETS, load_task_set
+
+    for name in PUBLIC_SETS:
+        try:
+            tasks: Any = load_task_set(name)
+            yield Check(area="data", name=name, state="ok", detail=f"{len(tasks)} tasks")
+        except DataError as error:
+            yield Check(area="data", name=name, state="absent", detail=str(error))

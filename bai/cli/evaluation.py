@@ -1,0 +1,125 @@
+"""``bai eval``: samples, figures, and a report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bai.cli.output import assignments, errors, out, print_json, progress
+
+if TYPE_CHECKING:
+    from bai.evals.run import EvalConfig, Evaluation
+
+__all__ = ["evaluation"]
+
+MICRO_LIMIT = 256
+"""Tasks of ``micro``, which has no end, that are evaluated where no number is given."""
+FEW = 20
+"""Tasks without a passing sample are named as long as they are no more than this."""
+
+
+def evaluation(
+    policy: Annotated[str, typer.Option(help="checkpoint:DIR, hf:DIR, openai:URL#MODEL or oracle.")],
+    task_set: Annotated[str, typer.Option(help="A name (see `bai tasks list`) or a file of rows.")] = "micro",
+    env: Annotated[str, typer.Option(help="Gymnasium id.")] = "bai/Coding-v0",
+    split: Annotated[str | None, typer.Option(help="Split of the task set; `heldout` for micro.")] = None,
+    difficulty: Annotated[int | None, typer.Option(help="Only tasks of this difficulty.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for gym.make; may be repeated.")] = None,
+    samples: Annotated[int, typer.Option("--samples", "-n", help="Samples of each task.")] = 1,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many tasks (micro: 256).")] = None,
+    temperature: Annotated[float, typer.Option(help="Divides the logits; 0 is greedy.")] = 1.0,
+    top_p: Annotated[float, typer.Option(help="Nucleus; 1 keeps all tokens.")] = 1.0,
+    max_new_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.")] = 512,
+    stop: Annotated[list[str] | None, typer.Option(help="Ends an answer; may be repeated.")] = None,
+    seed: Annotated[int, typer.Option(help="Seeds every sample.")] = 0,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the results; samples found there are kept.")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Samples drawn together.")] = 128,
+    threads: Annotated[int, typer.Option(help="Environments stepped at a time, in each process.")] = 8,
+    workers: Annotated[int, typer.Option(help="Processes to spread over; 0 uses this one.")] = 0,
+    keep_tokens: Annotated[bool, typer.Option(help="Keep token ids and log-probabilities.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Evaluates a policy on a task set; run again to go on where it stopped.
+
+    Writes trajectories.jsonl, summary.json and report.html. Samples lost to faults of the machinery are left out
+    of the score, counted and printed; above 2 % of them the exit code is 1.
+    """
+    from bai.evals.run import EvalConfig, evaluate, publish
+    from bai.policy import Sampling
+
+    options = {"task_set": task_set, **assignments(option or [])}
+    options |= {name: value for name, value in (("split", split), ("difficulty", difficulty)) if value is not None}
+    if task_set == "micro":
+        options.setdefault("split", "heldout")
+        limit = MICRO_LIMIT if limit is None else limit
+    sampling = Sampling(temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens, stop=tuple(stop or ()))
+    config = EvalConfig(
+        policy=policy,
+        env=env,
+        env_options=options,
+        samples=samples,
+        limit=limit,
+        sampling=sampling,
+        seed=seed,
+        batch=batch,
+        threads=threads,
+        workers=workers,
+        keep_tokens=keep_tokens,
+    )
+    target = folder or _default_folder(config)
+    with progress("evaluating") as listen:
+        result = evaluate(config, out=target, on_progress=listen)
+    report = publish(result, target)
+    if as_json:
+        print_json(_figures(result, target, report))
+    else:
+        _print(result, report)
+    if not result.summary.is_trustworthy:
+        errors.print(
+            f"{result.summary.lost} of {result.summary.lost + result.summary.samples} samples were lost to faults of "
+            "the machinery: do not rely on these figures; run the same command again to retry them",
+            style="red",
+            markup=False,
+        )
+        raise typer.Exit(1)
+
+
+def _default_folder(config: EvalConfig) -> Path:
+    """The same command line gives the same folder, so that running it again goes on."""
+    identity = json.dumps(config.identity(), sort_keys=True)
+    digest = hashlib.blake2b(identity.encode(), digest_size=4).hexdigest()
+    name = f"{config.env_options.get('task_set', config.env)}-{config.policy}"
+    return Path("runs") / "eval" / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', name).strip('-.')[:60]}-{digest}"
+
+
+def _figures(result: Evaluation, target: Path, report: Path) -> dict[str, Any]:
+    return {
+        **result.config.identity(),
+        **result.summary.to_json(),
+        "trustworthy": result.summary.is_trustworthy,
+        "trajectories": str(target / "trajectories.jsonl"),
+        "report": str(report),
+    }
+
+
+def _print(result: Evaluation, report: Path) -> None:
+    from bai.evals.report import print_summary
+    from bai.evals.report.text import visible
+    from bai.evals.summary import status_of, tally
+
+    print_summary([result.summary], out)
+    unsolved = [one for one in tally(result.trajectories).values() if one.samples and not one.passed]
+    if len(unsolved) <= FEW:
+        last = {row.task_id: row for row in result.trajectories}
+        for one in unsolved:
+            verdict = last[one.task_id].verdict
+            detail = visible(verdict.detail, 200) if verdict else ""
+            out.print(f"not passed: {one.task_id}: {status_of(last[one.task_id])}: {detail}", markup=False)
+    out.print(f"report: {report}", markup=False)

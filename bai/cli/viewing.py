@@ -1,0 +1,120 @@
+"""``bai view``: trajectories in the terminal, or as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from bai.cli.output import out, print_json
+from bai.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bai.types import Trajectory
+
+__all__ = ["view"]
+
+LISTED = 30
+"""Trajectories listed where none is chosen."""
+
+
+def view(
+    paths: Annotated[list[Path], typer.Argument(help="Files of trajectories, or folders that hold one.")],
+    index: Annotated[int | None, typer.Option("--index", "-i", help="Show this one, counted from 0.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only this task's.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only these: passed, failed, timeout, ...")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained report here.")] = None,
+    metrics: Annotated[Path | None, typer.Option(help="Metrics of a training run, for the report's curve.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures, or the one chosen, as JSON.")] = False,
+) -> None:
+    """Shows figures and trajectories. Several files stand side by side; the first is compared with the last."""
+    from bai.evals.summary import status_of
+
+    files = [_file_of(path) for path in paths]
+    loaded = {name: _load(file) for name, file in zip(_names(files), files, strict=True)}
+    kept = {
+        name: [t for t in rows if task in (None, t.task_id) and status in (None, status_of(t))]
+        for name, rows in loaded.items()
+    }
+    if html is not None:
+        _write_page(kept, html, metrics or _metrics_beside(files))
+    elif index is not None:
+        _show_one([row for rows in kept.values() for row in rows], index, as_json)
+    else:
+        _show_all(kept, as_json)
+
+
+def _file_of(path: Path) -> Path:
+    file = path / "trajectories.jsonl" if path.is_dir() else path
+    if not file.is_file():
+        raise ConfigError(
+            f"expected a file of trajectories or a folder that holds trajectories.jsonl; {file} is not there"
+        )
+    return file
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """Short names that tell the files apart."""
+    if len(set(files)) < len(files):
+        raise ConfigError(f"expected different files; got {', '.join(map(str, files))}")
+    whole_folder = "trajectories.jsonl"
+    short = [(file.resolve().parent.name or file.stem) if file.name == whole_folder else file.stem for file in files]
+    return short if len(set(short)) == len(short) else [str(file) for file in files]
+
+
+def _load(file: Path) -> list[Trajectory]:
+    from bai.types import read_trajectories
+
+    return list(read_trajectories(file))
+
+
+def _metrics_beside(files: Sequence[Path]) -> Path | None:
+    return next((file.parent / "metrics.jsonl" for file in files if (file.parent / "metrics.jsonl").is_file()), None)
+
+
+def _write_page(kept: dict[str, list[Trajectory]], html: Path, metrics: Path | None) -> None:
+    from bai.evals.curves import read_curve
+    from bai.evals.report import Condition, write_report
+
+    conditions = [Condition(name=name, trajectories=rows) for name, rows in kept.items()]
+    training = [] if metrics is None else [read_curve(metrics)]
+    write_report(html, conditions, title="Trajectories", training=training)
+    out.print(f"report: {html}", markup=False)
+
+
+def _show_one(rows: Sequence[Trajectory], index: int, as_json: bool) -> None:
+    from bai.evals.report import print_trajectory
+
+    if not -len(rows) <= index < len(rows):
+        raise ConfigError(f"expected an index from 0 to {len(rows) - 1}; got {index}")
+    if as_json:
+        print_json(rows[index].to_json())
+    else:
+        print_trajectory(rows[index], out, position=f"{index % len(rows)} of {len(rows)}")
+
+
+def _show_all(kept: dict[str, list[Trajectory]], as_json: bool) -> None:
+    from bai.evals.report import print_summary
+    from bai.evals.report.text import visible
+    from bai.evals.summary import status_of, summarise
+
+    summaries = [summarise(rows, name=name) for name, rows in kept.items()]
+    if as_json:
+        print_json([summary.to_json() for summary in summaries])
+        return
+    print_summary(summaries, out)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("index", "task", "status", "reward", "turns"):
+        table.add_column(heading)
+    rows = [row for group in kept.values() for row in group]
+    for number, row in enumerate(rows[:LISTED]):
+        name = Text(visible(row.task_id, 60))
+        table.add_row(str(number), name, status_of(row), f"{row.reward:.3g}", str(len(row.turns)))
+    out.print(table)
+    if len(rows) > LISTED:
+        out.print(f"... and {len(rows) - LISTED} more; show one with --index", markup=False)
