@@ -95,10 +95,10 @@ def compute_advantages(
         if len(members) == 1:
             lone[members] = True
             continue
-        values[members] = _group_advantages(shaped[members], batch_std, options)
         if _std(shaped[members]) < _EQUAL:
-            values[members] = 0.0
             equal.append(members)
+        else:
+            values[members] = _group_advantages(shaped[members], batch_std, options)
     keep = valid & ~lone
     if options.drop_zero_variance:
         for members in equal:
@@ -190,12 +190,13 @@ def _members(group_ids: Sequence[str], valid: NDArray[np.bool_]) -> list[NDArray
 def _group_advantages(rewards: NDArray[np.float64], batch_std: float, options: AdvantageOptions) -> NDArray[np.float64]:
     """[G], for G >= 2."""
     size = len(rewards)
-    centred = rewards - rewards.mean()
+    centred: NDArray[np.float64] = rewards - rewards.mean()
     if options.baseline == "leave_one_out":
         centred *= size / (size - 1)
     if options.scale == "none":
         return centred
-    return centred / ((batch_std if options.scale == "batch" else _std(rewards)) + options.epsilon)
+    deviation = batch_std if options.scale == "batch" else _std(rewards)
+    return np.divide(centred, deviation + options.epsilon)
 
 
 def _std(rewards: NDArray[np.float64]) -> float:

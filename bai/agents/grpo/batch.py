@@ -103,7 +103,7 @@ def build_batch(
     """
     if len(trajectories) != len(advantages.keep):
         raise ValueError(f"one advantage a trajectory; got {len(advantages.keep)} for {len(trajectories)}")
-    traces = {int(i): _trace(trajectories[i]) for i in np.flatnonzero(advantages.keep)}
+    traces = {i: _trace(trajectories[i]) for i in np.flatnonzero(advantages.keep).tolist()}
     kept = {i: trace for i, trace in traces.items() if trace.loss_mask.any()}
     if not kept:
         raise EmptyBatch(_why_empty(len(trajectories), advantages, len(traces)))
@@ -176,7 +176,8 @@ def token_weights(
             weights[rows] = 1.0 / (rows.sum() * lengths[rows])
         else:
             weights[rows] = 1.0 / (rows.sum() * float(options.constant_length or 1))
-    return (num_learners * weights[:, None] * loss_mask).astype(np.float32)
+    weighed: NDArray[np.float32] = (num_learners * weights[:, None] * loss_mask).astype(np.float32)
+    return weighed
 
 
 def _row_weights(
@@ -184,7 +185,8 @@ def _row_weights(
 ) -> NDArray[np.float32]:
     tokens = attention_mask.sum(axis=1).astype(np.float64)
     totals = np.bincount(step_of_row, weights=tokens)
-    return (num_learners * tokens / totals[step_of_row]).astype(np.float32)
+    shares: NDArray[np.float32] = (num_learners * tokens / totals[step_of_row]).astype(np.float32)
+    return shares
 
 
 def _trace(trajectory: Trajectory) -> TokenTrace:

@@ -114,7 +114,7 @@ def find_prefix(batch: Mapping[str, Tensor]) -> Prefix | None:
         None where a group shares nothing or where sharing would not save work.
     """
     ids, loss_mask = batch[columns.INPUT_IDS], batch[columns.LOSS_MASK]
-    numbers, owner = batch[columns.GROUP_INDEX].unique(return_inverse=True)
+    numbers, owner = torch.unique(batch[columns.GROUP_INDEX], return_inverse=True)
     B, T = ids.shape
     positions = torch.arange(B, device=ids.device)
     leaders = torch.full_like(numbers, B).scatter_reduce(0, owner, positions, "amin")

@@ -42,7 +42,7 @@ _PATIENCE = 5
 """Skipped steps in a row after which the run ends."""
 
 
-class GRPOTorchLearner(TorchLearner):  # type: ignore[misc]
+class GRPOTorchLearner(TorchLearner):
     """Updates a :class:`~bai.agents.grpo.module.PolicyModule` by batches of :mod:`bai.agents.grpo.batch`.
 
     Reads ``config.settings``: ``published.loss``, ``published.batch``, ``optimizer`` and ``num_epochs``.
@@ -127,7 +127,7 @@ class GRPOTorchLearner(TorchLearner):  # type: ignore[misc]
             loss = self.compute_loss_for_module(
                 module_id=module_id, config=config, batch=micro, fwd_out=module.forward_train(micro)
             )
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total
 

@@ -43,7 +43,7 @@ GLOSSARY: Final = {
     "learning_rate": "of the last step",
     "optimizer_steps": "taken since the run began",
     "skipped_steps": "steps of this update left out because their gradient was not finite",
-    "router_load_max": "tokens of the busiest expert over the mean of its layer, the worst layer's; with bias balancing",
+    "router_load_max": "tokens of the busiest expert over its layer's mean, the worst layer's; needs bias balancing",
 }
 """Metric name to meaning; all are logged under the module's id."""
 
@@ -140,5 +140,5 @@ def _all_reduce(numbers: dict[str, float], operation: object, device: torch.devi
     union = sorted({name for some in names for name in some})
     absent = 0.0 if operation == dist.ReduceOp.SUM else -torch.inf
     vector = torch.tensor([numbers.get(name, absent) for name in union], dtype=torch.float64, device=device)
-    dist.all_reduce(vector, op=operation)  # type: ignore[arg-type]
+    dist.all_reduce(vector, op=operation)
     return dict(zip(union, vector.tolist(), strict=True))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from ray.rllib.core.rl_module.torch.torch_rl_module import TorchRLModule
-from torch import Tensor, nn
+from torch import Tensor
 
 import bai.models  # noqa: F401 - registers our models with transformers
 from bai.agents.grpo import columns
@@ -64,21 +64,21 @@ def module_options(model_config: Mapping[str, Any]) -> ModuleOptions:
     return policy if isinstance(policy, ModuleOptions) else ModuleOptions(**policy)
 
 
-class PolicyModule(TorchRLModule):  # type: ignore[misc]
+class PolicyModule(TorchRLModule):
     """Scores trajectories under a language model.
 
     ``model`` is the transformers model; samplers use it directly. A reference model is kept out of
     parameters, state and optimizer: it is made from the same directory or seed wherever it is needed.
     """
 
-    model: nn.Module
+    model: Any
     options: ModuleOptions
 
     def setup(self) -> None:
         self.options = module_options(self.model_config)
         self.model = load_model(self.options)
         if self.options.gradient_checkpointing:
-            self.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
         self.shares_prefix = (
             self.options.share_prefix and not self.options.gradient_checkpointing and can_share_prefix(self.model)
         )

@@ -71,7 +71,8 @@ def average_gradients(parameters: Sequence[nn.Parameter]) -> None:
         gradients = [p.grad for p in bucket if p.grad is not None]
         flat = torch.cat([gradient.float().reshape(-1) for gradient in gradients])
         dist.all_reduce(flat)
-        for gradient, mean in zip(gradients, (flat / world).split([g.numel() for g in gradients]), strict=True):
+        means = torch.split(flat / world, [gradient.numel() for gradient in gradients])
+        for gradient, mean in zip(gradients, means, strict=True):
             gradient.copy_(mean.view_as(gradient))
 
 
