@@ -11,7 +11,7 @@ import textwrap
 
 from bai.envs.tasks.coding import CodingTask
 
-__all__ = ["assemble", "extract_code"]
+__all__ = ["assemble", "extract_code", "with_adapter"]
 
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)[ \t]*([\w+-]*)[^`]*$")
 _PYTHON = ("python", "py", "python3")
@@ -61,6 +61,11 @@ def assemble(task: CodingTask, answer: str) -> str:
     if futures and task.prelude:
         return "\n".join([*futures, task.prelude, _FUTURE.sub("", code)])
     return f"{task.prelude}\n{code}" if task.prelude else code
+
+
+def with_adapter(source: str, adapter: str) -> str:
+    """Places a test's adapter after the candidate's source."""
+    return f"{source}\n\n{adapter}" if adapter else source
 
 
 def _defines(code: str, name: str) -> bool:

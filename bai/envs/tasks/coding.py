@@ -55,9 +55,12 @@ class CaseTests:
     """What to call: a function of the adapter; empty for the entry point."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ReferenceTests:
-    """Tests as arguments alone: the reference says what each call must return."""
+    """Tests as arguments alone: the reference says what each call must return.
+
+    Compared and hashed by identity, so that what the reference said can be kept with it.
+    """
 
     inputs: tuple[tuple[Any, ...], ...]
     """Positional arguments of each call; at least one call."""
@@ -84,7 +87,7 @@ class ScriptTests:
     proxies: tuple[str, ...]
     """Names of the candidate that the script may use; the entry point among them."""
     setup: str = ""
-    """Public source that both sides load first, such as a helper that the prompt shows."""
+    """Source that the script starts from, such as a helper that the prompt shows; the judge's own copy."""
     adapter: str = ""
     """Public source loaded after the candidate's; its functions may be proxies too."""
 

@@ -1,0 +1,188 @@
+"""The process that runs trusted test scripts; standard library only, started by path.
+
+It keeps one small interpreter ready and forks it for each script, so that a script starts in a
+millisecond, sees no leftovers, and can be killed without harm to the environment's own process. It talks
+through its standard input and output, in frames of the value codec:
+
+    host to judge:   ("run", script, setup, names, partial, seconds, bytes)
+                     ("returned", value) | ("raised", exception, message) | ("abort",)
+    judge to host:   ("call", name, args, kwargs)
+                     ("done", outcome, detail, asserts passed, asserts counted)
+
+Nothing of a candidate's is here but values that the codec rebuilt.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+
+# Scripts use these; loaded once, before any fork.
+import collections  # noqa: F401
+import importlib.util
+import os
+import resource
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+_SIZE = struct.Struct("!I")
+_NOT_RAISED_AGAIN = (StopIteration, StopAsyncIteration)
+"""A script's own ``list(map(f, ...))`` would take these for the end of the data, and pass."""
+
+
+def _load_codec() -> Any:
+    path = Path(__file__).parent.parent / "sandbox" / "inside" / "codec.py"
+    spec = importlib.util.spec_from_file_location("codec", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["codec"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class CandidateError(Exception):
+    """The candidate raised an exception that is none of Python's own."""
+
+
+class _Link:
+    """Frames over two descriptors."""
+
+    def __init__(self, codec: Any, source: int, sink: int) -> None:
+        self._codec, self._source, self._sink = codec, source, sink
+
+    def receive(self) -> Any:
+        return self._codec.decode(self._exactly(_SIZE.unpack(self._exactly(4))[0]))
+
+    def send(self, message: tuple[Any, ...]) -> None:
+        data = self._codec.encode(message)
+        view = memoryview(_SIZE.pack(len(data)) + data)
+        while view:
+            view = view[os.write(self._sink, view) :]
+
+    def _exactly(self, size: int) -> bytes:
+        pieces = []
+        while size:
+            piece = os.read(self._source, min(size, 1 << 20))
+            if not piece:
+                os._exit(0)
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+
+class _Asserts:
+    """Counts assertions, and goes on after those that fail."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+        self.failed = 0
+
+    def passes(self) -> None:
+        self.passed += 1
+
+    def fails(self) -> None:
+        self.failed += 1
+
+
+class _Counted(ast.NodeTransformer):
+    """Rewrites each assertion so that :class:`_Asserts` hears of it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def visit_Assert(self, node: ast.Assert) -> ast.stmt:
+        self.count += 1
+        tell = ast.parse("try:\n    __bai_passes__()\nexcept Exception:\n    __bai_fails__()").body[0]
+        assert isinstance(tell, ast.Try)
+        tell.body.insert(0, node)
+        return ast.copy_location(tell, node)
+
+
+def main() -> NoReturn:
+    """Serves until the host closes the pipe."""
+    codec = _load_codec()
+    link = _Link(codec, os.dup(0), os.dup(1))
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(null, descriptor)
+    while True:
+        _, script, setup, names, partial, seconds, memory = link.receive()
+        child = os.fork()
+        if child == 0:
+            _run(link, script, setup, names, partial, seconds, memory)
+        _, status = os.waitpid(child, 0)
+        if status:
+            link.send(("done", "died", "", 0, 0))
+
+
+def _run(
+    link: _Link, script: str, setup: str, names: tuple[str, ...], partial: bool, seconds: int, memory: int
+) -> NoReturn:
+    code = 1
+    try:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        asserts = _Asserts()
+        outcome, detail, counted = _judge(link, script, setup, names, partial, asserts)
+        link.send(("done", outcome, detail, asserts.passed, max(counted, asserts.passed + asserts.failed)))
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _judge(
+    link: _Link, script: str, setup: str, names: tuple[str, ...], partial: bool, asserts: _Asserts
+) -> tuple[str, str, int]:
+    tree, counter = ast.parse(script), _Counted()
+    if partial:
+        tree = ast.fix_missing_locations(counter.visit(tree))
+    scope: dict[str, Any] = {"__name__": "__judge__", "CandidateError": CandidateError}
+    scope.update(__bai_passes__=asserts.passes, __bai_fails__=asserts.fails)
+    try:
+        exec(compile(setup, "<setup>", "exec"), scope)
+        scope.update({name: _proxy(link, name) for name in names})
+        exec(compile(tree, "<tests>", "exec"), scope)
+    except AssertionError:
+        return "failed", "an assertion failed", counter.count
+    except MemoryError:
+        return "memory", "", counter.count
+    except BaseException as error:
+        return "failed", f"stopped at {_public_name(error)}", counter.count + 1
+    return ("failed", "an assertion failed", counter.count) if asserts.failed else ("passed", "", counter.count)
+
+
+def _proxy(link: _Link, name: str) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        link.send(("call", name, args, kwargs))
+        answer = link.receive()
+        if answer[0] == "abort":
+            os._exit(0)
+        if answer[0] == "returned":
+            return answer[1]
+        raise _rebuilt(answer[1], answer[2])
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def _rebuilt(name: str, message: str) -> Exception:
+    kind = getattr(builtins, name, None)
+    if not isinstance(kind, type) or not issubclass(kind, Exception) or issubclass(kind, _NOT_RAISED_AGAIN):
+        return CandidateError(message)
+    # Some builtin exceptions want arguments of their own: they get none, and the text as their args.
+    error = kind.__new__(kind)
+    error.args = (message,)
+    return error
+
+
+def _public_name(error: BaseException) -> str:
+    name = type(error).__name__
+    return name if hasattr(builtins, name) or isinstance(error, CandidateError) else "an exception"
+
+
+if __name__ == "__main__":
+    main()
