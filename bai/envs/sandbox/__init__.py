@@ -13,12 +13,14 @@ from bai.envs.sandbox.base import (
     Sandbox,
     Snapshot,
 )
+from bai.envs.sandbox.bubblewrap import BubblewrapSandbox
 from bai.envs.sandbox.codec import CodecError, decode, encode
 from bai.envs.sandbox.process import ProcessSandbox
 from bai.errors import ConfigError, SandboxUnavailable
 
 __all__ = [
     "SANDBOXES",
+    "BubblewrapSandbox",
     "CallResult",
     "Capabilities",
     "CodecError",
@@ -36,7 +38,10 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-SANDBOXES: dict[str, type[Sandbox]] = {ProcessSandbox.name: ProcessSandbox}
+SANDBOXES: dict[str, type[Sandbox]] = {
+    BubblewrapSandbox.name: BubblewrapSandbox,
+    ProcessSandbox.name: ProcessSandbox,
+}
 """Backends by name, the strongest first: ``auto`` takes the first that works."""
 
 

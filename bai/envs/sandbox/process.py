@@ -16,7 +16,7 @@ from bai.envs.sandbox.resident import BOOTSTRAP, ResidentSandbox
 from bai.envs.sandbox.uids import UidLease
 from bai.errors import InfraError
 
-__all__ = ["ProcessSandbox"]
+__all__ = ["COMMON", "ProcessSandbox", "can_change_uid"]
 
 _INSIDE = str(Path(inside.__file__).parent)
 
@@ -64,7 +64,7 @@ class ProcessSandbox(ResidentSandbox):
         return _CAPABILITIES[self.mode]
 
     def _command(self) -> tuple[list[str], dict[str, str]]:
-        if _can_change_uid():
+        if can_change_uid():
             self._uid = UidLease()
         if self.mode != "namespaces":
             self._folder = tempfile.mkdtemp(prefix="bai-sandbox-")
@@ -119,7 +119,7 @@ class ProcessSandbox(ResidentSandbox):
 
 
 @functools.cache
-def _can_change_uid() -> bool:
+def can_change_uid() -> bool:
     """Whether this is a root that may become other users, rather than one in name only."""
     if os.geteuid() != 0:
         return False
@@ -138,11 +138,14 @@ def _best_mode() -> str:
     """The strongest mode whose runner comes up here."""
     with contextlib.suppress(InfraError), ProcessSandbox(mode="namespaces"):
         return "namespaces"
-    return "uid" if _can_change_uid() else "plain"
+    return "uid" if can_change_uid() else "plain"
 
 
-_COMMON = "a kernel bug that a process can reach with ordinary system calls"
-_TIME = "use of processor time up to the wall clock limit on every core"
+COMMON = (
+    "a kernel bug that a process can reach with ordinary system calls",
+    "use of processor time on every core until the time limit",
+)
+"""What no backend here stops."""
 
 _CAPABILITIES = {
     "namespaces": Capabilities(
@@ -153,7 +156,7 @@ _CAPABILITIES = {
         tree_memory=True,
         tree_processes=True,
         disk_limited=True,
-        not_stopped=(_COMMON, _TIME),
+        not_stopped=COMMON,
     ),
     "uid": Capabilities(
         network_blocked=False,
@@ -164,8 +167,7 @@ _CAPABILITIES = {
         tree_processes=True,
         disk_limited=True,
         not_stopped=(
-            _COMMON,
-            _TIME,
+            *COMMON,
             "network connections",
             "reading files of the host that every user may read",
             "writing to directories of the host that every user may write, such as /tmp",
@@ -181,8 +183,7 @@ _CAPABILITIES = {
         tree_processes=False,
         disk_limited=True,
         not_stopped=(
-            _COMMON,
-            _TIME,
+            *COMMON,
             "network connections",
             "reading and writing every file that the user running bai may read and write",
             "signals to every process of that user, the runner included",

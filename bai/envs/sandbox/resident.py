@@ -11,7 +11,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Self
+from typing import Any
 
 from bai.envs.sandbox import layout
 from bai.envs.sandbox.base import ExecResult, ExecStatus, LoadedModule, Sandbox, Snapshot
@@ -118,7 +118,6 @@ class ResidentSandbox(Sandbox):
         self.stats["starts"] = self.stats.get("starts", 0) + 1
 
     def _hello(self, channel: Channel) -> dict[str, Any]:
-        allowance = 0 if self.limits.processes is None else 1
         config = {
             "limits": asdict(self.limits),
             "workspace": layout.WORKSPACE,
@@ -133,7 +132,8 @@ class ResidentSandbox(Sandbox):
             "uid": None,
             "guard_uid": None,
             "count_user": False,
-            "process_allowance": allowance,
+            # The runner itself, where it is of the candidates' uid.
+            "process_allowance": 1,
             **self._configure(),
         }
         body = json.dumps(config).encode()
@@ -236,11 +236,9 @@ class ResidentSandbox(Sandbox):
         self._file("unpack", ".", snapshot.archive, 0)
 
     def reset(self) -> None:
-        self._ask(wire.Op.RESET, b"")
-        self._file("empty", ".", b"", 0)
-
-    def fork(self) -> Self:
-        return super().fork()
+        # The runner says whether there is anything to remove: usually there is not.
+        if self._ask(wire.Op.RESET, b"").header.code:
+            self._file("empty", ".", b"", 0)
 
     def _file(self, verb: str, path: str, data: bytes, most: int) -> bytes:
         body = encode([verb, path, data, most], max_bytes=MOST_REQUEST_BYTES + 2 * self.limits.disk_bytes)
@@ -255,7 +253,8 @@ class ResidentSandbox(Sandbox):
         if kind == b"R":
             raise ConfigError(payload.decode("utf-8", "replace"))
         if kind == b"O":
-            raise OSError(struct.unpack("!i", payload[:4])[0], payload[4:].decode("utf-8", "replace"), path)
+            (code,) = struct.unpack("!i", payload)
+            raise OSError(code, os.strerror(code), path)
         return payload
 
     # Requests.

@@ -65,6 +65,7 @@ def _confine(config: dict[str, Any], filter_program: bytes | None, trusted: bool
         os.setgroups([])
         os.setresgid(config["uid"], config["uid"], config["uid"])
         os.setresuid(config["uid"], config["uid"], config["uid"])
+    kernel.drop_capabilities()
     kernel.set_dumpable(not trusted)
     kernel.die_with_parent()
     kernel.no_new_privileges()
@@ -285,8 +286,7 @@ def _file(link: _Link, config: dict[str, Any]) -> NoReturn:
     except files.Refused as error:
         link.answer(b"R" + str(error).encode("utf-8", "backslashreplace"))
     except OSError as error:
-        code = struct.pack("!i", error.errno or 0)
-        link.answer(b"O" + code + str(error.strerror).encode("utf-8", "backslashreplace"))
+        link.answer(b"O" + struct.pack("!i", error.errno or 0))
     os._exit(0)
 
 

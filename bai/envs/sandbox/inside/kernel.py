@@ -20,6 +20,7 @@ __all__ = [
     "become_subreaper",
     "bind",
     "die_with_parent",
+    "drop_capabilities",
     "install_filter",
     "keep_mounts_private",
     "loopback_up",
@@ -79,6 +80,12 @@ def set_dumpable(value: bool) -> None:
 def no_new_privileges() -> None:
     """Makes setuid programs powerless from here on, for good."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def drop_capabilities() -> None:
+    """Gives up every capability, those that a program could inherit too."""
+    header, nothing = struct.pack("=Ii", 0x20080522, 0), bytes(24)
+    _check(_libc.capset(header, nothing), "capset")
 
 
 def unshare(flags: int) -> None:

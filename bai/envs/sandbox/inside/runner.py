@@ -184,7 +184,8 @@ class Runner:
                 self.reply(header.ident, Finding(wire.End.EXITED))
             elif header.op == wire.Op.RESET:
                 self._drop_all(wire.End.GONE)
-                self.reply(header.ident, Finding(wire.End.EXITED))
+                left = any(os.listdir(folder) for folder in self.config["scratch"])
+                self.reply(header.ident, Finding(wire.End.EXITED, code=int(left)))
             else:
                 self._run(header, body, stdin)
         except (TimeoutError, MemoryError, OSError) as error:

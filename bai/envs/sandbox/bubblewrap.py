@@ -1,0 +1,119 @@
+"""The bubblewrap backend: namespaces and a private root made by ``bwrap``; no daemon, no image."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bai.envs.sandbox import inside, layout
+from bai.envs.sandbox.base import Capabilities, Limits
+from bai.envs.sandbox.process import COMMON, can_change_uid
+from bai.envs.sandbox.resident import BOOTSTRAP, ResidentSandbox
+from bai.envs.sandbox.uids import UidLease
+
+__all__ = ["BubblewrapSandbox"]
+
+_INSIDE = str(Path(inside.__file__).parent)
+_SHOWN_INSIDE = "/run/bai"
+_RUNNER_MAY = ("CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_SYS_PTRACE")
+"""What a root runner needs to become its candidates' uid, end them and measure them. No candidate has any."""
+
+
+class BubblewrapSandbox(ResidentSandbox):
+    """A sandbox inside ``bwrap``: all namespaces, an empty environment, a read-only system.
+
+    The runner is the first process of the PID namespace. As root it runs its candidates under a uid that no
+    other sandbox has; as an ordinary user, in a user namespace, where being the first process, untraceable
+    and behind the system call filter protects it from them.
+    """
+
+    name: ClassVar[str] = "bubblewrap"
+
+    def __init__(self, *, limits: Limits | None = None) -> None:
+        super().__init__(limits=limits)
+        self._uid: UidLease | None = None
+
+    @classmethod
+    def unavailable_reason(cls) -> str | None:
+        return _probe()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return _CAPABILITIES
+
+    def _command(self) -> tuple[list[str], dict[str, str]]:
+        if can_change_uid():
+            self._uid = UidLease()
+        command = ["bwrap", *_isolation(privileged=self._uid is not None), *_file_system(self.limits.disk_bytes)]
+        environment = {"PATH": layout.path_variable(), **layout.ENVIRONMENT}
+        for name, value in environment.items():
+            command += ["--setenv", name, value]
+        command += ["--chdir", layout.WORKSPACE, "--"]
+        runner = [layout.interpreter(), "-P", "-s", "-S", "-c", BOOTSTRAP, _SHOWN_INSIDE]
+        return command + runner, {"PATH": os.environ.get("PATH", os.defpath)}
+
+    def _configure(self) -> dict[str, Any]:
+        return {"uid": self._uid.uid if self._uid else None, "guard_uid": self._uid.guard if self._uid else None}
+
+    def _release(self, *, owner: bool) -> None:
+        if self._uid is not None:
+            if owner:
+                self._uid.release()
+            else:
+                self._uid.abandon()
+            self._uid = None
+
+
+def _isolation(*, privileged: bool) -> list[str]:
+    options = ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv", "--hostname", "sandbox"]
+    options += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    if not privileged:
+        return [*options, "--unshare-user"]
+    for capability in _RUNNER_MAY:
+        options += ["--cap-add", capability]
+    return options
+
+
+def _file_system(disk_bytes: int) -> list[str]:
+    shown = layout.build_layout()
+    options = []
+    # Said aloud: bwrap would make them for its own user alone.
+    for folder in sorted({str(parent) for _, target in shown.binds for parent in Path(target).parents} - {"/"}):
+        options += ["--perms", "0755", "--dir", folder]
+    for source, target in shown.binds:
+        options += ["--ro-bind", source, target]
+    for target, path in shown.links:
+        options += ["--symlink", target, path]
+    options += ["--ro-bind", _INSIDE, _SHOWN_INSIDE, "--proc", "/proc", "--dev", "/dev"]
+    for folder in layout.SCRATCH:
+        options += ["--perms", "0700", "--size", str(disk_bytes), "--tmpfs", folder]
+    # Their own mounts above stay writable; the directories around them do not.
+    return [*options, "--remount-ro", "/dev", "--remount-ro", "/"]
+
+
+@functools.cache
+def _probe() -> str | None:
+    if shutil.which("bwrap") is None:
+        return "the bwrap program is not installed; run: apt-get install bubblewrap"
+    command = ["bwrap", *_isolation(privileged=can_change_uid()), *_file_system(1 << 20), "--", "/bin/true"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=30, check=False, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bwrap cannot be run: {error}"
+    return None if done.returncode == 0 else f"bwrap fails: {done.stderr.decode('utf-8', 'replace').strip()[-300:]}"
+
+
+_CAPABILITIES = Capabilities(
+    network_blocked=True,
+    filesystem_hidden=True,
+    filesystem_readonly=True,
+    processes_hidden=True,
+    tree_memory=True,
+    tree_processes=True,
+    disk_limited=True,
+    not_stopped=COMMON,
+)
