@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from weakref import WeakSet
 
 from bai.envs.grading.answers import assemble, with_adapter
 from bai.envs.grading.base import Budget, gone_verdict, known_name
@@ -19,6 +21,10 @@ from bai.types import Verdict
 __all__ = ["Grader"]
 
 _CANARY = "def canary(x):\n    return [x, x + 1]\n"
+_proven: WeakSet[SandboxPool] = WeakSet()
+"""Pools in which the canary has lived; a forked process starts over, as its pools do."""
+os.register_at_fork(after_in_child=_proven.clear)
+
 _SUSPECT = ("timeout", "crashed", "memory")
 """Ends that a failing machine could have caused too."""
 
@@ -94,6 +100,16 @@ class Grader:
                 if module.load_error is not None:
                     return _load_finding(module.load_error)
                 return judge(module, budget)
+
+    def ensure_works(self) -> None:
+        """Proves once a process that a sandbox starts and a known good program runs in it.
+
+        Raises:
+            InfraError: Not here.
+        """
+        if self._pool not in _proven:
+            self._check_canary()
+            _proven.add(self._pool)
 
     def _check_canary(self) -> None:
         with self._pool.lease() as sandbox, sandbox.load(_CANARY) as module:
