@@ -92,6 +92,7 @@ _REDUCTIONS: tuple[Row, ...] = (
 
 _FROM_LISTS: tuple[Row, ...] = (
     ("texts", INTS, STRS, "[str(x) for x in _]", "turn each into a string", "convert"),
+    ("bare_texts", INTS, STRS, "[str(abs(x)) for x in _]", "turn each into a string without sign", "convert"),
     ("join_digits", INTS, STR, "''.join(str(x) for x in _)", "join them as text", "join"),
     ("join_dashes", INTS, STR, "'-'.join(str(x) for x in _)", "join them with dashes", "join"),
     ("tally", INTS, COUNTS, "{x: _.count(x) for x in _}", "map each number to its count", "build"),
@@ -113,7 +114,9 @@ _INTEGERS: tuple[Row, ...] = (
     ("digit_sum", INT, INT, "sum(int(c) for c in str(abs(_)))", "sum its digits", "digits"),
     ("digit_count", INT, INT, "len(str(abs(_)))", "count its digits", "digits"),
     ("digits", INT, INTS, "[int(c) for c in str(abs(_))]", "list its digits", "spread"),
+    ("digits_back", INT, INTS, "[int(c) for c in str(abs(_))[::-1]]", "list its digits backwards", "spread"),
     ("text", INT, STR, "str(_)", "turn it into a string", "convert"),
+    ("text_back", INT, STR, "str(_)[::-1]", "turn it into a string backwards", "convert"),
     ("even", INT, BOOL, "_ % 2 == 0", "check if it is even", "test"),
     ("above", INT, BOOL, "_ > K", "check if it is above K", "test", _SMALL),
 )

@@ -69,6 +69,7 @@ def _integer_values(kind: str) -> tuple[Row, ...]:
         ("largest_value", kind, INT, "max(_.values(), default=0)", "take the largest value or 0", "total"),
         ("smallest_value", kind, INT, "min(_.values(), default=0)", "take the smallest value or 0", "total"),
         ("size", kind, INT, "len(_)", "count the entries", "length"),
+        ("distinct_values", kind, INT, "len(set(_.values()))", "count distinct values", "length"),
     )
 
 
@@ -84,6 +85,7 @@ _WORD_KEYS: tuple[Row, ...] = (
         (1, 2, 3),
     ),
     ("upper_keys", TABLE, TABLE, "{k.upper(): v for k, v in _.items()}", "uppercase each key", "case"),
+    ("reverse_keys", TABLE, TABLE, "{k[::-1]: v for k, v in _.items()}", "reverse each key", "case"),
     ("add_length", TABLE, TABLE, "{k: v + len(k) for k, v in _.items()}", "add its key length to each value", "shift"),
     ("keys", TABLE, STRS, "list(_)", "list the keys", "list"),
     ("sorted_keys", TABLE, STRS, "sorted(_)", "list the keys sorted", "list"),
@@ -110,6 +112,7 @@ _WORD_KEYS: tuple[Row, ...] = (
     ("top_key", TABLE, STR, "max(_, key=_.get, default='')", "take the key of the largest value or ''", "pick"),
     ("low_key", TABLE, STR, "min(_, key=_.get, default='')", "take the key of the smallest value or ''", "pick"),
     ("invert", TABLE, NAMES, "{v: k for k, v in _.items()}", "swap keys and values", "invert"),
+    ("by_length", TABLE, NAMES, "{len(k): k for k in _}", "map each key length to its last key", "invert"),
 )
 
 _NUMBER_KEYS: tuple[Row, ...] = (
@@ -125,12 +128,14 @@ _NUMBER_KEYS: tuple[Row, ...] = (
     ),
     ("keys_ranked", COUNTS, INTS, "sorted(_, key=_.get)", "list the keys sorted by value", "list"),
     ("products", COUNTS, INTS, "[k * v for k, v in _.items()]", "list each key times its value", "list"),
-    ("invert", COUNTS, COUNTS, "{v: k for k, v in _.items()}", "swap keys and values", "invert"),
+    ("invert", COUNTS, COUNTS, "{v: k for k, v in _.items()}", "swap keys and values", "alone"),
     ("name_keys", NAMES, INTS, "sorted(_)", "list the keys sorted", "list"),
+    ("name_lengths", NAMES, INTS, "[len(v) for v in _.values()]", "list the lengths of the values", "list"),
     ("names", NAMES, STRS, "list(_.values())", "list the values", "list"),
     ("ranked_names", NAMES, STRS, "[_[k] for k in sorted(_)]", "list the values by key", "list"),
     ("even_names", NAMES, NAMES, "{k: v for k, v in _.items() if k % 2 == 0}", "keep even keys", "parity"),
     ("odd_names", NAMES, NAMES, "{k: v for k, v in _.items() if k % 2 == 1}", "keep odd keys", "parity"),
+    ("reverse_names", NAMES, NAMES, "{k: v[::-1] for k, v in _.items()}", "reverse each value", "case"),
     ("upper_names", NAMES, NAMES, "{k: v.upper() for k, v in _.items()}", "uppercase each value", "case"),
 )
 

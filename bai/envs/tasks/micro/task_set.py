@@ -31,7 +31,8 @@ NUMBERS = 1 << 36
 HELD_OUT = 5
 """One behaviour in this many is held out."""
 _TASK_ID = re.compile(r"micro/(train|heldout)/([1-5])/([0-9a-f]{9})")
-_PATIENCE = 4000
+_PATIENCE = 2000
+"""Draws in vain before giving up: of a program for an id (one in ten or so is good), of one not seen yet."""
 
 
 class MicroTaskSet(TaskSet[CodingTask]):
@@ -84,12 +85,13 @@ class MicroTaskSet(TaskSet[CodingTask]):
             ConfigError: The chosen difficulties hold too few.
         """
         found: dict[bytes, CodingTask] = {}
-        for tried, task in enumerate(self):
-            if len(found) >= n:
-                break
-            if tried > 40 * n + 2000:
+        in_vain = 0
+        tasks = iter(self)
+        while len(found) < n:
+            task = next(tasks)
+            in_vain = in_vain + 1 if found.setdefault(_built(task.task_id)[2], task) is not task else 0
+            if in_vain > _PATIENCE:
                 raise ConfigError(f"expected {n} different tasks; difficulty {self.difficulties} gave {len(found)}")
-            found.setdefault(_built(task.task_id)[2], task)
         return list(found.values())
 
     def solution(self, task_id: str, style: Style = "steps") -> str:
