@@ -61,11 +61,11 @@ def build_layout() -> Layout:
     """Looks at this machine once."""
     binds: list[tuple[str, str]] = []
     links: list[tuple[str, str]] = []
-    for path in (*_SYSTEM, *_SETTINGS):
-        if os.path.islink(path) and path in _SYSTEM:
-            links.append((os.readlink(path), path))
-        elif os.path.exists(path):
-            binds.append((path, path))
+    for entry in map(Path, (*_SYSTEM, *_SETTINGS)):
+        if entry.is_symlink() and str(entry) in _SYSTEM:
+            links.append((str(entry.readlink()), str(entry)))
+        elif entry.exists():
+            binds.append((str(entry), str(entry)))
     for path in (os.path.realpath(sys.base_prefix), *_package_paths()):
         if not any(Path(path).is_relative_to(shown) for shown, _ in binds):
             binds.append((path, path))

@@ -264,11 +264,13 @@ class ResidentSandbox(Sandbox):
         self.stats["executions"] = self.stats.get("executions", 0) + 1
         try:
             answer = self._ask(op, body, **options)
-        except SandboxDied as fault:
-            return self._blame(fault)
+        except SandboxDied as lost:
+            return self._blame(lost)
         if answer.end == wire.End.FAULT or (op != wire.Op.CALL and not answer.started):
             fault = SandboxDied(f"the execution did not start: {answer.end.name}; {_tail(answer.stderr)}")
-            return self._blame(fault) if self._suspects(answer) else _raise(fault)
+            if not self._suspects(answer):
+                raise fault
+            return self._blame(fault)
         return answer
 
     def _suspects(self, answer: Answer) -> bool:
@@ -335,10 +337,6 @@ class ResidentSandbox(Sandbox):
             # Interrupted half-way: what comes next on the stream belongs to nobody.
             self.close()
             raise
-
-
-def _raise(fault: SandboxDied) -> Answer:
-    raise fault
 
 
 def _tail(text: bytes) -> str:

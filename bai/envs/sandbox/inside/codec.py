@@ -195,7 +195,12 @@ def _put_pairs(tag: bytes) -> Callable[[_Encoder, Any], None]:
 
 
 def _put_ordered(encoder: _Encoder, value: OrderedDict[Any, Any]) -> None:
-    encoder.items(b"O", value, 2 * dict.__len__(value), _pairs((k, dict.__getitem__(value, k)) for k in OrderedDict.__iter__(value)))
+    encoder.items(
+        b"O",
+        value,
+        2 * dict.__len__(value),
+        _pairs((k, dict.__getitem__(value, k)) for k in OrderedDict.__iter__(value)),
+    )
 
 
 def _put_defaultdict(encoder: _Encoder, value: defaultdict[Any, Any]) -> None:
@@ -434,8 +439,8 @@ def _take_delta(decoder: _Decoder, depth: int) -> timedelta:
 
 
 def _take_time(decoder: _Decoder, depth: int) -> time:
-    *parts, fold = decoder.numbers(5)
-    return time(*parts, tzinfo=_take_zone(decoder, depth), fold=fold)
+    hour, minute, second, microsecond, fold = decoder.numbers(5)
+    return time(hour, minute, second, microsecond, tzinfo=_take_zone(decoder, depth), fold=fold)
 
 
 def _take_datetime(decoder: _Decoder, depth: int) -> datetime:

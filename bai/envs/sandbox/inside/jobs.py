@@ -6,6 +6,8 @@ happens in this process is trusted: it can answer wrongly, but it holds nothing 
 reading and nothing it writes is believed beyond being data.
 """
 
+# Descriptors and single system calls throughout: a pathlib in between would hide them.
+# ruff: noqa: PTH118, PTH123
 from __future__ import annotations
 
 import atexit
@@ -92,11 +94,15 @@ def _limit(limits: dict[str, Any], allowance: int) -> None:
 
 
 def _reopen_streams() -> None:
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(open(0, "rb", closefd=False), "utf-8", "surrogateescape")  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8", "surrogateescape")  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = io.TextIOWrapper(  # type: ignore[misc]
-        open(2, "wb", closefd=False), "utf-8", "backslashreplace", line_buffering=True
-    )
+    """Gives the interpreter streams on this process's own descriptors 0, 1 and 2."""
+    sys.stdin = sys.__stdin__ = _text(0, "rb", "surrogateescape")  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = _text(1, "wb", "surrogateescape")  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _text(2, "wb", "backslashreplace")  # type: ignore[misc]
+
+
+def _text(fd: int, mode: str, errors: str) -> io.TextIOWrapper:
+    binary = os.fdopen(fd, mode, closefd=False)
+    return io.TextIOWrapper(binary, "utf-8", errors, line_buffering=fd == 2)
 
 
 class _Link:
@@ -136,7 +142,7 @@ def _exec(link: _Link, config: dict[str, Any]) -> NoReturn:
     os.set_inheritable(wire.ANSWER_FD, False)
     link.answer(wire.STARTED)
     try:
-        os.execvpe(argv[0], argv, {**config["environment"], **environment})
+        os.execvpe(argv[0], argv, {**config["environment"], **environment})  # noqa: S606
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         os.write(2, f"cannot run {argv[0]!r}: {reason}\n".encode("utf-8", "backslashreplace"))

@@ -147,7 +147,9 @@ _RESOLVE_BENEATH, _RESOLVE_NO_MAGICLINKS = 0x08, 0x02
 
 def open_beneath(path: str, flags: int, mode: int = 0) -> int:
     """Opens a path below the working directory; a symlink that leads out of it is an error (EXDEV)."""
-    how = struct.pack("=3Q", flags | os.O_CLOEXEC, mode if flags & os.O_CREAT else 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)
+    how = struct.pack(
+        "=3Q", flags | os.O_CLOEXEC, mode if flags & os.O_CREAT else 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS
+    )
     size = ctypes.c_size_t(len(how))
     descriptor: int = _libc.syscall(_SYS_OPENAT2, -100, os.fsencode(path), how, size)
     _check(descriptor, path)

@@ -6,8 +6,11 @@ Elsewhere the runner is a subreaper among the machine's other processes: its des
 are found by walking ``/proc``, and a sandbox uid, where there is one, is killed as a whole.
 """
 
+# Descriptors and single system calls throughout: a pathlib in between would hide them.
+# ruff: noqa: PTH116, PTH123, PTH208
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Container
@@ -121,10 +124,8 @@ def kill_strangers(spare: Container[int]) -> bool:
 
 
 def _signal(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _kill_uid(uid: int, guard_uid: int) -> None:
@@ -142,5 +143,3 @@ def _kill_uid(uid: int, guard_uid: int) -> None:
         finally:
             os._exit(0)
     os.waitpid(helper, 0)
-
-

@@ -5,6 +5,8 @@ byte of an execution in memory that later ones inherit, and trusts nothing that 
 a candidate process: its answers are passed on unread.
 """
 
+# Descriptors and single system calls throughout: a pathlib in between would hide them.
+# ruff: noqa: PTH101, PTH208
 from __future__ import annotations
 
 import gc
@@ -26,10 +28,11 @@ from .supervise import Child, Finding, Supervisor
 __all__ = ["main"]
 
 PRELOADED = (
-    "math re collections collections.abc itertools functools heapq bisect string random datetime typing json copy "
-    "operator statistics fractions decimal dataclasses enum abc textwrap time sys os io threading atexit traceback "
-    "linecache hashlib cmath numbers contextlib"
-).split()
+    *("abc", "atexit", "bisect", "cmath", "collections", "collections.abc", "contextlib", "copy", "dataclasses"),
+    *("datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "io", "itertools", "json"),
+    *("linecache", "math", "numbers", "operator", "os", "random", "re", "statistics", "string", "sys", "textwrap"),
+    *("threading", "time", "traceback", "typing"),
+)
 """Imported once, so that they are free in every execution."""
 IDLE_TICK_S = 0.1
 """Seconds between two looks at modules that wait for their next call."""
@@ -130,7 +133,7 @@ class Runner:
             if self.config["uid"] is not None:
                 os.chown(folder, self.config["uid"], self.config["uid"])
         os.chdir(self.config["workspace"])
-        sys.meta_path.append(_Packages(self.config["packages"], self.config["package_folders"]))  # type: ignore[arg-type]
+        sys.meta_path.append(_Packages(self.config["packages"], self.config["package_folders"]))
         for name in PRELOADED:
             importlib.import_module(name)
         gc.collect()

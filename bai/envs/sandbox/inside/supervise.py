@@ -1,5 +1,7 @@
 """One candidate process: forking it, feeding it, watching it, ending it with all it started."""
 
+# Descriptors and single system calls throughout: a pathlib in between would hide them.
+# ruff: noqa: PTH118
 from __future__ import annotations
 
 import os
@@ -9,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from . import jobs, kernel, processes, wire
+from . import jobs, processes, wire
 from .pump import Feed, FrameCounter, Sink
 
 __all__ = ["Child", "Finding", "Supervisor"]
@@ -123,7 +125,7 @@ class Supervisor:
         if tick % 10:
             return False
         total, count = _size_of(self.config["workspace"], self.config["inodes"])
-        return total > self.config["limits"]["disk_bytes"] or count > self.config["inodes"]
+        return total > int(self.config["limits"]["disk_bytes"]) or count > int(self.config["inodes"])
 
     def sweep(self, spare: Iterable[int] = ()) -> None:
         """Kills every process below the runner but the children in ``spare``, and reaps them all.
