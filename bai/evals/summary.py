@@ -11,18 +11,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from bai.errors import ConfigError
 from bai.evals.metrics import Estimate, bootstrap_mean, paired_difference, pass_at_k
-from bai.types import Trajectory
+from bai.types import Status, Trajectory
 
-__all__ = ["MAX_LOST", "Summary", "TaskTally", "compare", "status_of", "summarise", "tally", "tries"]
+__all__ = ["MAX_LOST", "STATUSES", "Summary", "TaskTally", "compare", "status_of", "summarise", "tally", "tries"]
 
 MAX_LOST = 0.02
 """Share of samples that may be lost to the machinery before a result is not to be trusted."""
+
+STATUSES = (*get_args(Status), "ungraded")
+"""In the order that tables show them."""
 
 LADDER = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Values of k that are reported, as far as there are samples."""
@@ -153,7 +156,7 @@ def summarise(
         tasks=len(tallies),
         samples=len(rows) - lost,
         lost=lost,
-        statuses=dict(sorted(statuses.items())),
+        statuses={status: statuses[status] for status in STATUSES if status in statuses},
         pass_at={k: _pass_at(tallies, k, seed) for k in (tries(most) if ks is None else ks)},
         reward=bootstrap_mean([one.mean_reward for one in tallies], seed=seed),
         groups=_groups(tallies, group_by, seed),

@@ -51,8 +51,13 @@ def _entry(condition: str, trajectory: Trajectory, several: bool) -> str:
     tags = f'data-status="{escape(status)}" data-condition="{escape(condition)}"'
     tags += f' data-difficulty="{escape(_difficulty(trajectory))}"'
     name = f'<span class="faint">{escape(condition)}</span>' if several else ""
+    number = (
+        f' <span class="faint">sample {escape(row["sample"])}</span>'
+        if "sample" in (row := trajectory.metadata)
+        else ""
+    )
     head = (
-        f'<span class="task">{escape(trajectory.task_id, 200)}</span>{name}'
+        f'<span class="task">{escape(trajectory.task_id, 200)}{number}</span>{name}'
         f'<span class="faint">reward {trajectory.reward:.3g}</span>'
         f'<span class="chip {escape(status)}">{escape(status)}</span>'
     )
@@ -86,7 +91,8 @@ def _facts(trajectory: Trajectory) -> Iterator[tuple[str, str]]:
     for span in trajectory.spans:
         yield span.name, f"{span.duration_s:.3f} s"
     for name, value in trajectory.metadata.items():
-        yield name, str(value)
+        if name != "sample":  # the heading says it
+            yield name, str(value)
 
 
 def _block(title: str, text: str, kind: str = "") -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bai.evals.metrics import Estimate
 from bai.evals.report.text import escape
 
-__all__ = ["Curve", "bars", "curves", "legend"]
+__all__ = ["Curve", "bars", "curves", "legend", "shares"]
 
 SERIES = 6
 """Number of series colours."""
@@ -107,6 +107,33 @@ def _line(name: str, points: Sequence[tuple[float, float, float, float]], series
         for x, y, at, value in points
     )
     return line + "".join(dots)
+
+
+def shares(rows: Mapping[str, Mapping[str, int]], *, label: str) -> str:
+    """One stacked bar a row; the parts take their colour from classes of their names.
+
+    Args:
+        rows: Name of the row -> name of the part -> count.
+        label: What the chart shows, for those who cannot see it.
+    """
+    parts = []
+    for number, (name, counts) in enumerate(rows.items()):
+        top = TOP + number * (HEIGHT - TOP) / max(1, len(rows))
+        parts.append(_text(4, top + 12, name, "row"))
+        x, total = 4.0, max(1, sum(counts.values()))
+        for part, count in counts.items():
+            width = (WIDTH - 8) * count / total
+            title = f"<title>{escape(name)}: {escape(part)} {count} ({100 * count / total:.1f} %)</title>"
+            parts.append(_segment(x, top + 20, width, escape(part), title))
+            x += width
+    names = dict.fromkeys(part for counts in rows.values() for part in counts)
+    items = "".join(f'<li><i class="swatch {escape(part)}"></i>{escape(part)}</li>' for part in names)
+    return _svg(parts, label) + f'<ul class="legend">{items}</ul>'
+
+
+def _segment(x: float, y: float, width: float, kind: str, title: str) -> str:
+    shown = max(0.0, width - 1)
+    return f'<rect class="part {kind}" x="{x:.1f}" y="{y:.1f}" width="{shown:.1f}" height="30" rx="2">{title}</rect>'
 
 
 def _svg(parts: Sequence[str], label: str) -> str:

@@ -18,9 +18,9 @@ from pathlib import Path
 from bai.errors import ConfigError
 from bai.evals.metrics import Estimate
 from bai.evals.report.browser import browser, definitions
-from bai.evals.report.charts import Curve, bars, curves
+from bai.evals.report.charts import Curve, bars, curves, shares
 from bai.evals.report.text import escape
-from bai.evals.summary import Summary, compare, summarise
+from bai.evals.summary import STATUSES, Summary, compare, summarise
 from bai.types import Trajectory
 
 __all__ = ["Condition", "render_report", "write_report"]
@@ -156,7 +156,8 @@ def _warning(summaries: Sequence[Summary]) -> str:
 def _charts(summaries: Sequence[Summary], training: Sequence[Curve]) -> str:
     panels = []
     if training:
-        panels.append(_panel("Training", curves(training, label="training curve")))
+        title = f"Training: {training[0].name}" if len(training) == 1 else "Training"
+        panels.append(_panel(title, curves(training, label="training curve")))
     by_k = {s.name: {f"pass@{k}": estimate for k, estimate in s.pass_at.items()} for s in summaries}
     if any(by_k.values()):
         panels.append(_panel("pass@k", bars(by_k, label="pass@k with intervals")))
@@ -164,6 +165,9 @@ def _charts(summaries: Sequence[Summary], training: Sequence[Curve]) -> str:
     for field in fields:
         by_value = {s.name: s.groups.get(field, {}) for s in summaries}
         panels.append(_panel(f"pass@1 by {field}", bars(by_value, label=f"pass@1 by {field}")))
+    outcomes = {s.name: {**s.statuses, **({"infra_error": s.lost} if s.lost else {})} for s in summaries}
+    if any(outcomes.values()):
+        panels.append(_panel("What became of the samples", shares(outcomes, label="verdicts")))
     return f'<h2>Results</h2><div class="panels">{"".join(panels)}</div>' if panels else ""
 
 
@@ -177,8 +181,11 @@ def _table(summaries: Sequence[Summary]) -> str:
     rows.append(("lost to the machinery", [f"{s.lost:,} ({100 * s.lost_share:.1f} %)" for s in summaries]))
     for k in sorted({k for s in summaries for k in s.pass_at}):
         rows.append((f"pass@{k}", [s.pass_at[k].percent() if k in s.pass_at else "–" for s in summaries]))
+    for field, value in dict.fromkeys((f, v) for s in summaries for f, group in s.groups.items() for v in group):
+        cells = [s.groups.get(field, {}).get(value) for s in summaries]
+        rows.append((f"pass@1, {field} {value}", ["–" if cell is None else cell.percent() for cell in cells]))
     rows.append(("mean reward", [_mean(s.reward) for s in summaries]))
-    for status in sorted({status for s in summaries for status in s.statuses}):
+    for status in (status for status in STATUSES if any(status in s.statuses for s in summaries)):
         rows.append((status, [f"{s.statuses.get(status, 0):,}" for s in summaries]))
     head = "".join(f"<th>{escape(s.name)}</th>" for s in summaries)
     lines = "".join(f"<tr><td>{escape(n)}</td>{''.join(f'<td>{escape(c)}</td>' for c in cs)}</tr>" for n, cs in rows)

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bai.evals.report.text import visible
-from bai.evals.summary import Summary, status_of
+from bai.evals.summary import STATUSES, Summary, status_of
 from bai.types import Trajectory
 
 __all__ = ["print_summary", "print_trajectory"]
@@ -99,5 +99,5 @@ def _rows(summaries: Sequence[Summary]) -> Iterator[tuple[str, list[str]]]:
         for value in dict.fromkeys(value for s in summaries for value in s.groups.get(field, {})):
             cells = [s.groups.get(field, {}).get(value) for s in summaries]
             yield f"  {field} {value}", ["" if cell is None else cell.percent() for cell in cells]
-    for status in sorted({status for s in summaries for status in s.statuses}):
+    for status in (status for status in STATUSES if any(status in s.statuses for s in summaries)):
         yield f"  {status}", [str(s.statuses.get(status, 0)) for s in summaries]
