@@ -11,6 +11,7 @@ reading and nothing it writes is believed beyond being data.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import io
 import linecache
@@ -38,21 +39,18 @@ MAX_TRACEBACK = 100
 
 def enter(op: int, ident: int, config: dict[str, Any], filter_program: bytes | None) -> NoReturn:
     """Takes over a freshly forked process and never returns."""
+    link = _Link(ident)
     try:
         os.setsid()
         os.closerange(wire.FIRST_FREE_FD, 1 << 20)
         trusted = op == wire.Op.FILE
         _confine(config, None if trusted else filter_program, trusted)
         _reopen_streams()
-        _DOERS[op](_Link(ident), config)
+        _DOERS[op](link, config)
     except BaseException:
-        _say_why()
+        if not link.started:
+            os.write(2, traceback.format_exc(limit=-5).encode("utf-8", "replace")[-2000:])
     os._exit(70)
-
-
-def _say_why() -> None:
-    # Before the start mark this explains the machinery's fault; after it, it is only noise.
-    os.write(2, traceback.format_exc(limit=5).encode("utf-8", "replace")[-2000:])
 
 
 def _confine(config: dict[str, Any], filter_program: bytes | None, trusted: bool) -> None:
@@ -110,6 +108,12 @@ class _Link:
 
     def __init__(self, ident: int) -> None:
         self.ident = ident
+        self.started = False
+
+    def start(self) -> None:
+        """Says that the candidate's code comes next."""
+        self.answer(wire.STARTED)
+        self.started = True
 
     def job(self) -> tuple[int, Any]:
         """Waits for a job; gives its number of answers and its body."""
@@ -140,7 +144,7 @@ def _exec(link: _Link, config: dict[str, Any]) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.set_inheritable(wire.JOB_FD, False)
     os.set_inheritable(wire.ANSWER_FD, False)
-    link.answer(wire.STARTED)
+    link.start()
     try:
         os.execvpe(argv[0], argv, {**config["environment"], **environment})  # noqa: S606
     except (OSError, ValueError) as error:
@@ -153,10 +157,11 @@ def _script(link: _Link, config: dict[str, Any]) -> NoReturn:
     _, source = link.job()
     module = _make_module("__main__", "main.py", source, config)
     os.close(wire.JOB_FD)
-    link.answer(wire.STARTED)
+    link.start()
     code = _run_to_exit(link, lambda: _execute(source, module))
-    for step in (threading._shutdown, atexit._run_exitfuncs, sys.stdout.flush, sys.stderr.flush):  # type: ignore[attr-defined]
+    for step in (threading._shutdown, atexit._run_exitfuncs):  # type: ignore[attr-defined]
         code = _run_to_exit(link, step) or code
+    _flush()
     os._exit(code & 0xFF)
 
 
@@ -189,12 +194,20 @@ def _run_to_exit(link: _Link, step: Callable[[], Any]) -> int:
         return 130 if type(error) is KeyboardInterrupt else 1
 
 
+def _flush() -> None:
+    # The candidate may have closed its streams, or put anything in their place.
+    for name in ("stdout", "stderr"):
+        with contextlib.suppress(BaseException):
+            getattr(sys, name).flush()
+
+
 def _exit_code(code: Any) -> int:
     if code is None:
         return 0
     if isinstance(code, int):
         return int(code)
-    print(code, file=sys.stderr)
+    with contextlib.suppress(BaseException):
+        print(code, file=sys.stderr)
     return 1
 
 
@@ -203,15 +216,16 @@ def _print_traceback(error: BaseException) -> None:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
-    sys.stdout.flush()
-    traceback.print_exception(type(error), error, trace, limit=-MAX_TRACEBACK, file=sys.stderr)
+    _flush()
+    with contextlib.suppress(BaseException):
+        traceback.print_exception(type(error), error, trace, limit=-MAX_TRACEBACK, file=sys.stderr)
 
 
 def _load(link: _Link, config: dict[str, Any]) -> NoReturn:
     _, source = link.job()
     owner = os.getpid()
     module = _make_module("solution", "solution.py", source, config)
-    link.answer(wire.STARTED)
+    link.start()
     try:
         _execute(source, module)
         link.answer(codec.encode(_outcome(0, "returned", None)))
@@ -286,7 +300,7 @@ def _encode_or_none(args: Any) -> bytes | None:
 
 def _file(link: _Link, config: dict[str, Any]) -> NoReturn:
     _, (verb, path, data, most) = link.job()
-    link.answer(wire.STARTED)
+    link.start()
     try:
         link.answer(b"+" + files.perform(verb, path, data, most, config["scratch"]))
     except files.Refused as error:
