@@ -16,7 +16,7 @@ from bai.cli.doctor import doctor
 from bai.cli.evaluation import evaluation
 from bai.cli.output import errors
 from bai.cli.tasks import tasks
-from bai.cli.training import bench, demo
+from bai.cli.training import bench, demo, train
 from bai.cli.viewing import view
 from bai.errors import BaiError, CheckpointError, ConfigError, ContextOverflow, DataError, MissingDependency
 
@@ -32,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("train")(train)
 app.command("eval")(evaluation)
 app.command("view")(view)
 app.command("demo")(demo)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
@@ -16,12 +18,14 @@ from rich.text import Text
 
 import bai
 from bai.cli.output import errors, out, print_json
-from bai.errors import BaiError, DataError
+from bai.errors import BaiError, DataError, TaskSetNotFound
 
 __all__ = ["Check", "doctor", "examine"]
 
 State = Literal["ok", "absent", "warn", "fail"]
 COLOURS = {"ok": "green", "absent": "bright_black", "warn": "yellow", "fail": "red"}
+RAY_S = 180.0
+"""Seconds that Ray may take to start."""
 LIBRARIES = ("gymnasium", "torch", "transformers", "ray", "peft", "datasets", "httpx")
 
 
@@ -39,10 +43,13 @@ class Check:
     """What was found, and how to mend it."""
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(
+    ray: Annotated[bool, typer.Option("--ray", help="Also start and stop a Ray session.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Says what works here: sandboxes, Ray, accelerator, data. Exit code 1 if bai cannot run code or train."""
     checks = []
-    for check in examine():
+    for check in examine(start_ray=ray):
         checks.append(check)
         if not as_json:
             _print(check)
@@ -62,12 +69,16 @@ def _print(check: Check) -> None:
     out.print(row, soft_wrap=False)
 
 
-def examine() -> Iterator[Check]:
-    """Tries everything in turn; nothing it finds is an exception."""
+def examine(*, start_ray: bool = False) -> Iterator[Check]:
+    """Tries everything in turn; nothing it finds is an exception.
+
+    Args:
+        start_ray: Also start and stop a Ray session, which takes some seconds.
+    """
     yield Check(area="bai", name=bai.__version__, state="ok", detail=f"Python {platform.python_version()}")
     yield from _libraries()
     yield from _sandboxes()
-    yield from _ray()
+    yield from _ray(start_ray)
     yield _accelerator()
     yield from _data()
 
@@ -107,16 +118,14 @@ def _sandbox(name: str) -> Check:
         return Check(
             area="sandbox", name=name, state="fail", detail=f"6 * 7 gave {result.status} {result.stdout!r:.80}"
         )
-    kept = [f.name.replace("_", " ") for f in fields(promises) if getattr(promises, f.name) is True]
-    detail = f"ran in {1000 * took:.0f} ms; {', '.join(kept)}"
-    if promises.not_stopped:
-        return Check(
-            area="sandbox", name=name, state="warn", detail=f"{detail}; not stopped: {'; '.join(promises.not_stopped)}"
-        )
-    return Check(area="sandbox", name=name, state="ok", detail=detail)
+    held = {f.name.replace("_", " "): getattr(promises, f.name) for f in fields(promises) if f.name != "not_stopped"}
+    kept = ", ".join(name for name, value in held.items() if value)
+    detail = f"ran in {1000 * took:.0f} ms; {kept}; not stopped: {'; '.join(promises.not_stopped) or 'nothing known'}"
+    weak = [name for name, value in held.items() if not value and name != "live fork"]
+    return Check(area="sandbox", name=name, state="warn" if weak else "ok", detail=detail)
 
 
-def _ray() -> Iterator[Check]:
+def _ray(start: bool) -> Iterator[Check]:
     if importlib.util.find_spec("ray") is None:
         yield Check(area="ray", name="library", state="absent", detail="training needs it: pip install 'bai-rl[train]'")
         return
@@ -126,6 +135,25 @@ def _ray() -> Iterator[Check]:
         state: State = "ok" if finding.ok else "fail" if finding.fatal else "warn"
         detail = "" if finding.ok else f"{finding.problem}; {finding.fix}"
         yield Check(area="ray", name=finding.name, state=state, detail=detail)
+    if start:
+        yield _ray_session()
+
+
+def _ray_session() -> Check:
+    """Starts Ray in a process of its own, which ends it again."""
+    began = time.perf_counter()
+    program = "from bai.agents.grpo.startup import start_ray; start_ray()"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=RAY_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Check(area="ray", name="session", state="fail", detail=f"did not start within {RAY_S:.0f} s")
+    took = time.perf_counter() - began
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return Check(area="ray", name="session", state="fail", detail=reason)
+    return Check(area="ray", name="session", state="ok", detail=f"started and stopped in {took:.1f} s")
 
 
 def _accelerator() -> Check:
@@ -146,5 +174,8 @@ def _data() -> Iterator[Check]:
         try:
             tasks: Any = load_task_set(name)
             yield Check(area="data", name=name, state="ok", detail=f"{len(tasks)} tasks")
+        except TaskSetNotFound:
+            hint = f"`bai tasks show {name}` says where to put it"
+            yield Check(area="data", name=name, state="absent", detail=hint)
         except DataError as error:
-            yield Check(area="data", name=name, state="absent", detail=str(error))
+            yield Check(area="data", name=name, state="warn", detail=str(error))

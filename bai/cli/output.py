@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bai.errors import ConfigError
 
-__all__ = ["assignments", "errors", "out", "print_json", "progress"]
+__all__ = ["Listener", "assignments", "errors", "out", "print_json", "progress"]
 
 out = Console(highlight=False, soft_wrap=True)
 """What was asked for goes to standard output."""
@@ -29,28 +29,38 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=True))
 
 
+class Listener(Protocol):
+    """Hears how far some work is."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """Of ``total`` things ``done`` are done; ``note`` is what to say beside it."""
+
+
 @contextmanager
-def progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives a listener that takes (done, total) and draws a bar, or prints a line now and then."""
-    if errors.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=errors, transient=True) as bar:
-            task = bar.add_task(label, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
-    else:
-        yield _lines(label)
+def progress(label: str) -> Iterator[Listener]:
+    """Gives a listener that draws a bar, or prints a line now and then where there is no terminal."""
+    if not errors.is_terminal:
+        yield _Lines(label)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=errors, transient=True) as bar:
+        task = bar.add_task(label, total=None, note="")
+
+        def listen(done: int, total: int, note: str = "") -> None:
+            bar.update(task, completed=done, total=total, note=note)
+
+        yield listen
 
 
-def _lines(label: str) -> Callable[[int, int], None]:
-    last = time.monotonic()
+class _Lines:
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._last = time.monotonic()
 
-    def listen(done: int, total: int) -> None:
-        nonlocal last
-        if time.monotonic() - last >= QUIET_S:
-            last = time.monotonic()
-            errors.print(f"{label}: {done} of {total}", markup=False)
-
-    return listen
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        if time.monotonic() - self._last >= QUIET_S:
+            self._last = time.monotonic()
+            errors.print(f"{self._label}: {done} of {total} {note}".rstrip(), markup=False)
 
 
 def assignments(pairs: Sequence[str]) -> dict[str, Any]:

@@ -4,15 +4,74 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import bai
+from bai.cli.output import assignments, out, print_json, progress
 from bai.errors import ConfigError
 
-__all__ = ["bench", "demo"]
+__all__ = ["bench", "demo", "train"]
+
+
+def train(
+    model: Annotated[Path, typer.Option(help="Directory of a causal language model and its tokenizer.")],
+    folder: Annotated[Path, typer.Option("--out", help="Directory of the run.")],
+    task_set: Annotated[str, typer.Option(help="A name (see `bai tasks list`) or a file of rows.")] = "micro",
+    env: Annotated[str, typer.Option(help="Gymnasium id.")] = "bai/Coding-v0",
+    split: Annotated[str | None, typer.Option(help="Split of the task set; `train` for micro.")] = None,
+    difficulty: Annotated[list[int] | None, typer.Option(help="Only these difficulties; may be repeated.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for gym.make; may be repeated.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE of a GRPO setting (docs/training.md); may be repeated."),
+    ] = None,
+    iterations: Annotated[int, typer.Option(help="Iterations of the whole run.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seeds everything.")] = 0,
+    env_runners: Annotated[int, typer.Option(help="Sampling processes; 0 samples in this one.")] = 0,
+    learners: Annotated[int, typer.Option(help="Learning processes; 0 learns in this one.")] = 0,
+    gpus_per_learner: Annotated[float, typer.Option(help="GPUs of each learner.")] = 0,
+    checkpoint_every: Annotated[int, typer.Option(help="Iterations between checkpoints.")] = 10,
+    save_trajectories: Annotated[int, typer.Option(help="Trajectories of each iteration to keep.")] = 16,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Trains a model with GRPO through RLlib; a run that was killed goes on with --resume."""
+    options = {"task_set": task_set, "split": split, "difficulty": difficulty or None, **assignments(option or [])}
+    from bai.agents.train import Progress, TrainConfig
+    from bai.agents.train import train as run
+
+    config = TrainConfig(
+        model=model,
+        out=folder,
+        env=env,
+        env_config={name: value for name, value in options.items() if value is not None},
+        iterations=iterations,
+        seed=seed,
+        settings=assignments(setting or []),
+        num_env_runners=env_runners,
+        num_learners=learners,
+        num_gpus_per_learner=gpus_per_learner,
+        checkpoint_every=checkpoint_every,
+        save_trajectories=save_trajectories,
+        resume=resume,
+    )
+    with progress("training") as listen:
+
+        def hear(step: Progress) -> None:
+            listen(step.iteration, step.iterations, f"reward {step.metrics.get('reward', float('nan')):.3f}")
+
+        result = run(config, on_progress=hear)
+    if as_json:
+        print_json({name: str(v) if isinstance(v, Path) else v for name, v in asdict(result).items()})
+        return
+    reward = f", reward {result.metrics['reward']:.3f}" if "reward" in result.metrics else ""
+    out.print(f"{result.iterations} iterations in {result.seconds:.0f} s{reward}", markup=False)
+    out.print(f"policy: {result.policy} (bai eval --policy checkpoint:{result.policy})", markup=False)
+    out.print(f"metrics: {result.metrics_file}", markup=False)
 
 
 def demo(
