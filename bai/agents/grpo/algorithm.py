@@ -32,7 +32,7 @@ from bai.agents.grpo.plan import plan_prompts
 from bai.agents.grpo.startup import available_cpus, needed_cpus, start_ray
 from bai.agents.grpo.update import update_learners
 from bai.agents.grpo.weights import WeightSync
-from bai.errors import CheckpointError, EmptyBatch
+from bai.errors import CheckpointError, EmptyBatch, WorkerFailure
 from bai.types import Trajectory
 
 __all__ = ["GRPO"]
@@ -41,7 +41,7 @@ _EQUAL = 1e-8
 """Rewards closer than this are equal."""
 
 
-class GRPO(Algorithm):  # type: ignore[misc]
+class GRPO(Algorithm):
     """Group-relative policy optimisation of a language model in text environments.
 
     Built by :meth:`GRPOConfig.build_algo`; then ``train()``, ``save_to(path)``, ``restore_from(path)``, ``stop()``.
@@ -61,7 +61,13 @@ class GRPO(Algorithm):  # type: ignore[misc]
             ConfigError: Ray cannot work here, or lacks CPUs for the actors.
         """
         start_ray(cpus_needed=needed_cpus(self.config))
-        super().setup(config)
+        try:
+            super().setup(config)
+        except IndexError as error:  # what RLlib makes of runners that never came up
+            raise WorkerFailure(
+                "no env runner could be constructed: bai and the environment's module must be importable in Ray's "
+                "workers (install them, or set PYTHONPATH before Ray starts)"
+            ) from error
         self._settings = self.config.settings
         self._weights = WeightSync(self.env_runner_group, self.learner_group, timeout_s=self._settings.sync_timeout_s)
         self._collector = Collector(self.env_runner_group, self._weights, timeout_s=self.config.sample_timeout_s)

@@ -10,7 +10,7 @@ from bai.agents.grpo.plan import deal
 from bai.agents.grpo.reply import GarbledReply, RunnerReply, check_reply
 from bai.agents.grpo.runner import TextEnvRunner
 from bai.agents.grpo.weights import WeightSync
-from bai.agents.grpo.workers import ask
+from bai.agents.grpo.workers import ask, last_line
 from bai.agents.rollout import Request
 from bai.errors import WorkerFailure
 from bai.types import Trajectory
@@ -75,8 +75,10 @@ class Collector:
         self._bury(self._weights.sync(self._runners()), faults)
         shares = deal(requests, self._runners())
         questions = {runner: {"requests": share} for runner, share in shares.items()}
-        answers = ask(self._group._worker_manager, _try_sample, questions, timeout_s=self._timeout_s, kind="env runner")
+        answers = ask(self._group._worker_manager, _sample, questions, timeout_s=self._timeout_s, kind="env runner")
         self._bury(answers.dead, faults)
+        faults.failed_shards += len(answers.failed)
+        faults.causes += [f"env runner {runner}: {last_line(trace)}" for runner, trace in answers.failed.items()]
         replies = {
             runner: self._judge(runner, answers.values[runner], shares[runner], faults) for runner in answers.values
         }
@@ -92,10 +94,6 @@ class Collector:
         except GarbledReply as error:
             faults.garbled_replies += 1
             faults.causes.append(f"env runner {runner} answered garbage: {error}")
-            return None
-        if reply.failure is not None:
-            faults.failed_shards += 1
-            faults.causes.append(f"env runner {runner} failed: {reply.failure.strip().splitlines()[-1]}")
             return None
         version = self._weights.version()
         if reply.weights_version != version:
@@ -126,5 +124,5 @@ class Collector:
         return trajectories
 
 
-def _try_sample(runner: TextEnvRunner, requests: Sequence[Request]) -> RunnerReply:
-    return runner.try_sample(requests)
+def _sample(runner: TextEnvRunner, requests: Sequence[Request]) -> RunnerReply:
+    return runner.sample(requests=requests)

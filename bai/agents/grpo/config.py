@@ -70,7 +70,7 @@ _LEGACY = ("model", "optimizer")
 """Keys RLlib passes to ``training()`` when it rebuilds a configuration from a dictionary."""
 
 
-class GRPOConfig(AlgorithmConfig):  # type: ignore[misc]
+class GRPOConfig(AlgorithmConfig):
     """Configuration of :class:`~bai.agents.grpo.algorithm.GRPO`.
 
     Every field of :class:`~bai.agents.grpo.settings.GRPOSettings` is an attribute, set by :meth:`training`.
@@ -101,6 +101,8 @@ class GRPOConfig(AlgorithmConfig):  # type: ignore[misc]
         self.num_consecutive_env_runner_failures_tolerance = 0
         self.log_level = "ERROR"
         self._dont_auto_sync_env_runner_states = True
+        self.merge_env_runner_states = False
+        self.broadcast_env_runner_states = False
         self.torch_ddp_kwargs = {"find_unused_parameters": True}
 
     def training(self, **options: Any) -> Self:
@@ -183,7 +185,7 @@ class GRPOConfig(AlgorithmConfig):  # type: ignore[misc]
     @property
     def runs_in_one_process(self) -> bool:
         """Whether runner and learner live in this process and share one model."""
-        return self.num_env_runners == 0 and self.num_learners == 0
+        return bool(self.num_env_runners == 0 and self.num_learners == 0)
 
 
 def _unknown(name: str) -> str:

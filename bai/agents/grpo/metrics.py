@@ -10,6 +10,7 @@ import numpy as np
 
 from bai.agents.grpo.advantages import AdvantageStats
 from bai.agents.grpo.batch import BatchStats
+from bai.agents.grpo.measures import GLOSSARY
 from bai.types import Trajectory
 
 __all__ = ["flatten_result", "sampling_metrics", "training_metrics"]
@@ -66,8 +67,8 @@ def flatten_result(result: Mapping[str, Any]) -> dict[str, float]:
         Names such as ``reward`` or ``learner/entropy`` to finite or NaN numbers; sorted.
     """
     flat = dict(_numbers("", result.get("grpo", {})))
-    learners = result.get("learners", {})
-    flat.update(_numbers("learner/", learners.get("default_policy", {})))
+    learned = result.get("learners", {}).get("default_policy", {})
+    flat.update(_numbers("learner/", {name: learned[name] for name in GLOSSARY if name in learned}))
     flat["iteration"] = float(result["training_iteration"])
     flat["step_time"] = float(result["time_this_iter_s"])
     return dict(sorted(flat.items()))

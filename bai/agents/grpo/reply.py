@@ -38,8 +38,6 @@ class RunnerReply:
     """Version of the weights it sampled with."""
     trajectories: tuple[Trajectory, ...] = ()
     """As many of each group as were asked for, those lost to a fault included."""
-    failure: str | None = None
-    """The exception that ended the sampling, or None."""
 
 
 def check_reply(reply: Any, requests: Sequence[Request]) -> RunnerReply:
@@ -56,8 +54,6 @@ def check_reply(reply: Any, requests: Sequence[Request]) -> RunnerReply:
         raise GarbledReply(f"expected a RunnerReply; got {type(reply).__name__}")
     if not isinstance(reply.weights_version, int):
         raise GarbledReply(f"weights_version must be an integer; got {reply.weights_version!r}")
-    if reply.failure is not None:
-        return reply
     for trajectory in reply.trajectories:
         _check_trajectory(trajectory)
         if trajectory.weights_version != reply.weights_version:

@@ -8,16 +8,14 @@ Where runner and learner share a process they share the model too.
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
-from ray.rllib.core import COMPONENT_RL_MODULE, DEFAULT_MODULE_ID
+from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.env import INPUT_ENV_SPACES
 from ray.rllib.env.env_runner import EnvRunner
 from ray.rllib.utils.checkpoints import Checkpointable
-from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
 
 from bai.agents.grpo.reply import RunnerReply
 from bai.agents.policies.local import LocalPolicy
@@ -29,10 +27,11 @@ NO_WEIGHTS = -1
 """Version held by a runner that was just built: its weights are those of the model's directory."""
 
 
-class TextEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
+class TextEnvRunner(EnvRunner, Checkpointable):
     """Samples trajectories; built by RLlib, in this process (number 0) or as an actor.
 
-    Nothing is built before it is first needed, so the idle local runner beside remote ones costs nothing.
+    Nothing is built before it is first needed: the idle local runner beside remote ones costs nothing, and what
+    a remote one cannot build is told by the answer to its first question.
     """
 
     def __init__(self, *, config: Any, **kwargs: Any) -> None:
@@ -42,8 +41,7 @@ class TextEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         self._learner: Any = None
         self._engine: RolloutEngine | None = None
         if self.worker_index:
-            _use_threads(int(config.num_cpus_per_env_runner) or 1)
-            self._build()
+            _use_threads(int(config.num_cpus_per_env_runner))
 
     def share(self, learner: Any) -> None:
         """Samples from the very module that a learner in this process updates.
@@ -69,15 +67,6 @@ class TextEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         finally:
             self.module.train(was_training)
         return RunnerReply(runner=self.worker_index or 0, weights_version=version, trajectories=tuple(trajectories))
-
-    def try_sample(self, requests: Sequence[Request]) -> RunnerReply:
-        """Samples as an actor: an exception becomes part of the reply, for RLlib ends an actor that raises."""
-        try:
-            return self.sample(requests=requests)
-        except Exception:
-            return RunnerReply(
-                runner=self.worker_index or 0, weights_version=self.held_version(), failure=traceback.format_exc()
-            )
 
     def held_version(self) -> int:
         """Version of the weights that the next sample will use; counts the learner's updates."""
@@ -139,7 +128,7 @@ class TextEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         return {INPUT_ENV_SPACES: spaces, DEFAULT_MODULE_ID: spaces}
 
     def assert_healthy(self) -> None:
-        assert self.worker_index == 0 or self._engine is not None
+        """Holds of every runner that was constructed: the rest is built on demand."""
 
     def get_metrics(self) -> Any:
         return self.metrics.reduce()
@@ -149,10 +138,7 @@ class TextEnvRunner(EnvRunner, Checkpointable):  # type: ignore[misc]
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Takes RLlib's own push over; a runner that is not built yet leaves it to the next acknowledged one."""
-        if COMPONENT_RL_MODULE in state and self._engine is not None:
-            weights = state[COMPONENT_RL_MODULE]
-            self.hold_weights(state.get(WEIGHTS_SEQ_NO, NO_WEIGHTS), weights.get(DEFAULT_MODULE_ID, weights))
+        """Takes nothing over: RLlib's own push is not confirmed, and :meth:`hold_weights` is."""
 
     def get_ctor_args_and_kwargs(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return (), {"config": self.config}

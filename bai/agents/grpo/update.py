@@ -8,7 +8,6 @@ from ray.rllib.core.learner.training_data import TrainingData
 
 from bai.agents.grpo.batch import TrainBatch
 from bai.agents.grpo.workers import ask
-from bai.errors import WorkerFailure
 
 __all__ = ["update_learners"]
 
@@ -39,10 +38,7 @@ def update_learners(learner_group: Any, batch: TrainBatch, *, num_epochs: int, t
         for learner, (shard, _) in zip(manager.actor_ids(), shards, strict=True)
     }
     answers = ask(manager, _update, questions, timeout_s=timeout_s, kind="learner")
-    if answers.dead:
-        causes = "; ".join(f"learner {learner}: {cause}" for learner, cause in answers.dead.items())
-        raise WorkerFailure(f"the update failed; resume from the last checkpoint ({causes})")
-    return list(answers.values.values())
+    return list(answers.all_values("learner", "the update").values())
 
 
 def _update(learner: Any, training_data: TrainingData, cuts: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from ray.rllib.core import COMPONENT_RL_MODULE, DEFAULT_MODULE_ID
 from ray.rllib.utils.metrics import WEIGHTS_SEQ_NO
 
 from bai.agents.grpo.runner import NO_WEIGHTS, TextEnvRunner
-from bai.agents.grpo.workers import ask
+from bai.agents.grpo.workers import ask, last_line
 from bai.errors import StaleWeights, WorkerFailure
 
 __all__ = ["WeightSync"]
@@ -82,6 +82,9 @@ class WeightSync:
             answers = ask(self._runners._worker_manager, _hold, questions, timeout_s=self._timeout_s, kind="env runner")
             self._held.update(answers.values)
             dead.update(answers.dead)
+            if answers.failed:
+                runner, trace = next(iter(answers.failed.items()))
+                raise WorkerFailure(f"env runner {runner} could not take the weights over: {last_line(trace)}")
         behind = [runner for runner in runners if self._held.get(runner) != version and runner not in dead]
         if behind:
             held = ", ".join(f"env runner {runner} holds {self._held.get(runner, NO_WEIGHTS)}" for runner in behind)
@@ -107,9 +110,7 @@ class WeightSync:
             return _give(self._learners._learner)
         first = self._learners._worker_manager.actor_ids()[0]
         answers = ask(self._learners._worker_manager, _give, {first: {}}, timeout_s=self._timeout_s, kind="learner")
-        if answers.dead:
-            raise WorkerFailure(f"learner {first} died: {answers.dead[first]}")
-        return dict(answers.values[first])
+        return dict(answers.all_values("learner", "fetching the weights")[first])
 
 
 def _give(learner: Any) -> dict[str, Any]:

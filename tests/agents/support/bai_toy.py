@@ -144,12 +144,12 @@ def make_model_dir(path: Path, *, seed: int = 0) -> Path:
 class DyingRunner(TextEnvRunner):
     """Ends its process when asked for the iteration written in a file, once."""
 
-    def try_sample(self, requests: Any) -> RunnerReply:
+    def sample(self, *, requests: Any = (), **_: Any) -> RunnerReply:
         marker = Path(self.config.env_runner_marker)
         if self.worker_index == 1 and requests[0].group_id.startswith("1/") and not marker.exists():
             marker.touch()
             os._exit(1)
-        return super().try_sample(requests)
+        return super().sample(requests=requests)
 
 
 class GarblingRunner(TextEnvRunner):
@@ -157,8 +157,8 @@ class GarblingRunner(TextEnvRunner):
 
     garbled = False
 
-    def try_sample(self, requests: Any) -> Any:
-        reply = super().try_sample(requests)
+    def sample(self, *, requests: Any = (), **_: Any) -> Any:
+        reply = super().sample(requests=requests)
         if self.worker_index == 1 and requests[0].group_id.startswith("1/") and not self.garbled:
             self.garbled = True
             return {"trajectories": [1, 2, 3]}
@@ -200,7 +200,7 @@ class RaisingRunner(TextEnvRunner):
 class SlowRunner(TextEnvRunner):
     """Runner 1 sleeps too long."""
 
-    def try_sample(self, requests: Any) -> RunnerReply:
+    def sample(self, *, requests: Any = (), **_: Any) -> RunnerReply:
         if self.worker_index == 1:
             time.sleep(60)
-        return super().try_sample(requests)
+        return super().sample(requests=requests)
