@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _WIDEST = {INT: 6}
 """Most characters of an output by kind; 60 for every other."""
+_FEWEST = {BOOL: 2, INT: 3}
+"""Fewest different outputs on a battery by kind; 5 for every other. No output may make up more than three quarters."""
 _KINDS = tuple(INPUTS)
 _KIND_WEIGHTS = tuple(accumulate(INPUTS.values()))
 
@@ -78,7 +80,7 @@ def _varied(outputs: Sequence[Any], kind: str) -> bool:
         return False
     counts = Counter(texts)
     most = max(counts.values())
-    return most <= 0.7 * len(texts) and (kind == BOOL or len(counts) >= 5)
+    return most <= 0.75 * len(texts) and len(counts) >= _FEWEST.get(kind, 5)
 
 
 def _reads_like_earlier_kind(program: Program) -> bool:
