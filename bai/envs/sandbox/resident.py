@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bai.envs.sandbox import layout
-from bai.envs.sandbox.base import ExecResult, ExecStatus, LoadedModule, Sandbox, Snapshot
+from bai.envs.sandbox.base import ExecResult, ExecStatus, Limits, LoadedModule, Sandbox, Snapshot
 from bai.envs.sandbox.channel import Answer, Channel, ChannelBroken
 from bai.envs.sandbox.codec import encode
 from bai.envs.sandbox.inside import wire
@@ -64,6 +64,14 @@ class ResidentSandbox(Sandbox):
 
     _canary = False
 
+    def __init__(self, *, limits: Limits | None = None) -> None:
+        super().__init__(limits=limits)
+        self._channel: Channel | None = None
+        self._owner = 0
+        self._modules: set[int] = set()
+        self.generation = 0
+        """Counts the runners this sandbox has had."""
+
     @abstractmethod
     def _command(self) -> tuple[list[str], dict[str, str]]:
         """Prepares what the runner needs; gives its command line and environment."""
@@ -77,11 +85,6 @@ class ResidentSandbox(Sandbox):
         """Gives back what :meth:`_command` took; in a forked process (not the owner) only lets go of it."""
 
     # Life.
-
-    _channel: Channel | None = None
-    _owner = 0
-    generation = 0
-    """Counts the runners this sandbox has had."""
 
     @property
     def alive(self) -> bool:
@@ -114,6 +117,7 @@ class ResidentSandbox(Sandbox):
             self.close()
             raise
         self.generation += 1
+        self._modules.clear()
         self.stats["start_s"] = time.perf_counter() - began
         self.stats["starts"] = self.stats.get("starts", 0) + 1
 
@@ -204,6 +208,7 @@ class ResidentSandbox(Sandbox):
         ident = secrets.randbits(64)
         body = encode(source, max_bytes=MOST_REQUEST_BYTES)
         answer = self._ask_candidate(wire.Op.LOAD, body, wall_s=wall_s, answers=2, ident=ident)
+        self._modules.add(ident)
         return ResidentModule(self, ident, answer)
 
     def call_module(self, target: int, generation: int, answers: int, body: bytes, wall_s: float | None) -> Answer:
@@ -214,6 +219,7 @@ class ResidentSandbox(Sandbox):
 
     def close_module(self, target: int, generation: int) -> None:
         """Ends a loaded module's process; for :class:`ResidentModule`."""
+        self._modules.discard(target)
         if generation == self.generation and self.alive:
             self._ask(wire.Op.CLOSE, b"", target=target)
 
@@ -237,6 +243,7 @@ class ResidentSandbox(Sandbox):
 
     def reset(self) -> None:
         # The runner says whether there is anything to remove: usually there is not.
+        self._modules.clear()
         if self._ask(wire.Op.RESET, b"").header.code:
             self._file("empty", ".", b"", 0)
 
@@ -275,12 +282,7 @@ class ResidentSandbox(Sandbox):
 
     def _suspects(self, answer: Answer) -> bool:
         """Whether candidate code that was already running could have caused this."""
-        return self._modules_open() or answer.stderr.startswith(b"TimeoutError")
-
-    def _modules_open(self) -> bool:
-        return self._open_modules > 0
-
-    _open_modules = 0
+        return bool(self._modules) or answer.stderr.startswith(b"TimeoutError")
 
     def _blame(self, fault: SandboxDied) -> Answer:
         """Decides who lost the runner: the candidate, unless a known-good program fares no better."""

@@ -244,7 +244,10 @@ def test_arguments_must_be_plain_data(sandbox: Sandbox) -> None:
 
 def test_several_modules_live_side_by_side(sandbox: Sandbox) -> None:
     """Modules of one sandbox have processes of their own, and executions between calls don't end them."""
-    with sandbox.load("n = 0\ndef f():\n    global n\n    n += 1\n    return n") as first, sandbox.load(FUNCTIONS) as other:
+    with (
+        sandbox.load("n = 0\ndef f():\n    global n\n    n += 1\n    return n") as first,
+        sandbox.load(FUNCTIONS) as other,
+    ):
         assert first.call("f").value == 1
         assert sandbox.run_python("import os; os.fork(); print(1)").status == "exited"
         assert other.call("add", (1, 1)).value == 2

@@ -12,12 +12,20 @@ import struct
 
 __all__ = ["Arena", "Feed", "FrameCounter", "Sink"]
 
+_SCRATCH = 1 << 16
+"""Bytes read at a time where they are dropped."""
+
 
 class Arena:
-    """Memory for one request and its reply, left out of forked processes and given back after use."""
+    """Memory for one request and its reply, left out of forked processes and given back after use.
+
+    Made by the process that uses it: a fork of that process would not have it.
+    """
 
     def __init__(self, size: int) -> None:
-        self._map = _unforked(size)
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # MAP_NORESERVE: paid for when touched
+        self._map = mmap.mmap(-1, size, flags=flags)
+        self._map.madvise(mmap.MADV_DONTFORK)
         self._view = memoryview(self._map)
         self._used = 0
 
@@ -29,18 +37,14 @@ class Arena:
         self._used += size
         return piece
 
+    def sink(self, fd: int, size: int) -> Sink:
+        """Gives a sink that keeps ``size`` bytes."""
+        return Sink(fd, self.take(size), self.take(_SCRATCH))
+
     def clear(self) -> None:
         """Forgets everything and gives the memory back."""
         self._used = 0
         self._map.madvise(mmap.MADV_DONTNEED)
-
-
-def _unforked(size: int) -> mmap.mmap:
-    """Private memory that is paid for when touched, and absent from forked processes."""
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # MAP_NORESERVE
-    memory = mmap.mmap(-1, size, flags=flags)
-    memory.madvise(mmap.MADV_DONTFORK)
-    return memory
 
 
 class Feed:
@@ -67,13 +71,12 @@ class Feed:
 class Sink:
     """What comes out of a pipe, up to a number of bytes; the rest is read and dropped."""
 
-    _scratch = _unforked(1 << 16)
-
-    def __init__(self, fd: int, room: memoryview) -> None:
+    def __init__(self, fd: int, room: memoryview, scratch: memoryview) -> None:
         self.fd = fd
         self.size = 0
         self.overflowed = False
         self._room = room
+        self._scratch = scratch
 
     @property
     def view(self) -> memoryview:

@@ -165,10 +165,10 @@ class Runner:
         """Waits for a request, with an eye on modules that may be up to something meanwhile."""
         poll = select.poll()
         poll.register(self.request, select.POLLIN)
-        tick = 0
+        tick, baseline = 0, self.supervisor.disk_use()
         while not poll.poll(IDLE_TICK_S * 1000 if self.children else None):
             tick += 1
-            over = self.supervisor.over_limit(Finding(wire.End.ALIVE), tick)
+            over = self.supervisor.over_limit(Finding(wire.End.ALIVE), tick, baseline)
             if over is not None:
                 self._drop_all(over)
 
@@ -200,10 +200,11 @@ class Runner:
         child = self._spawn(header, with_streams=True)
         assert child.stdin is not None and child.stdout is not None and child.stderr is not None
         most = self.config["limits"]["output_bytes"]
-        out, err = (Sink(fd, self.arena.take(most)) for fd in (child.stdout, child.stderr))
-        answers = Sink(child.answer, self.arena.take(self.answer_room))
+        out, err = (self.arena.sink(fd, most) for fd in (child.stdout, child.stderr))
+        answers = self.arena.sink(child.answer, self.answer_room)
         feeds = [self._job(header, child, body), Feed(child.stdin, stdin)]
-        finding = self.supervisor.follow(child, feeds, (out, err), answers, wall_s=header.wall_s)
+        watched = header.op != wire.Op.FILE
+        finding = self.supervisor.follow(child, feeds, (out, err), answers, wall_s=header.wall_s, watched=watched)
         self.supervisor.sweep(other.pid for other in self.children.values())
         for sink in (out, err, answers):
             sink.drain()
@@ -225,7 +226,7 @@ class Runner:
 
     def _converse(self, header: wire.Request, target: int, child: Child, body: memoryview, *, fresh: bool) -> None:
         """Hands a job to a module and collects its answers; ends it if it breaks a limit."""
-        answers = Sink(child.answer, self.arena.take(self.answer_room))
+        answers = self.arena.sink(child.answer, self.answer_room)
         feeds = [self._job(header, child, body)]
         finding = self.supervisor.follow(
             child, feeds, (), answers, wall_s=header.wall_s, wanted=header.answers, fresh=fresh

@@ -100,32 +100,41 @@ class Supervisor:
         wall_s: float,
         wanted: int = 0,
         fresh: bool = True,
+        watched: bool = True,
     ) -> Finding:
         """Carries bytes until the process ends, breaks a limit or has given ``wanted`` answers (0: until it ends).
 
         The time limit of a ``fresh`` process counts from its first answer, which says that all is in place.
+        The other limits are looked after if it is ``watched``.
         """
-        return _Watch(self, child, feeds, (*sinks, answers), answers, wanted).run(wall_s, fresh)
+        return _Watch(self, child, feeds, (*sinks, answers), answers, wanted).run(wall_s, fresh, watched)
 
-    def over_limit(self, finding: Finding, tick: int) -> wire.End | None:
-        """Looks at what the tree holds; says which limit it breaks."""
+    def over_limit(self, finding: Finding, tick: int, baseline: tuple[int, int]) -> wire.End | None:
+        """Looks at what the tree holds; says which limit it breaks.
+
+        What lay on the disk before (``baseline``) is not held against this execution.
+        """
         limits = self.config["limits"]
         usage = processes.measure()
         finding.peak_rss = max(finding.peak_rss, usage.resident)
         if usage.resident > limits["memory_bytes"] and processes.proportional(usage.pids) > limits["memory_bytes"]:
             return wire.End.MEMORY
-        if usage.threads > 2 * limits["processes"] + 8 or self._disk_is_over(tick):
+        if usage.threads > 2 * limits["processes"] + 8:
             return wire.End.OVERFLOW
+        if self.config["own_disk"] or tick % 10 == 0:
+            most = (limits["disk_bytes"], self.config["inodes"])
+            if any(
+                now > max(limit, before) for now, limit, before in zip(self.disk_use(), most, baseline, strict=True)
+            ):
+                return wire.End.OVERFLOW
         return None
 
-    def _disk_is_over(self, tick: int) -> bool:
-        if self.config["own_disk"]:
-            found = (os.statvfs(folder) for folder in self.config["scratch"])
-            return any(entry.f_files - entry.f_ffree > self.config["inodes"] for entry in found)
-        if tick % 10:
-            return False
-        total, count = _size_of(self.config["workspace"], self.config["inodes"])
-        return total > int(self.config["limits"]["disk_bytes"]) or count > int(self.config["inodes"])
+    def disk_use(self) -> tuple[int, int]:
+        """Bytes and files in the directories that candidates write; of a file system's own, it keeps the bytes."""
+        if not self.config["own_disk"]:
+            return _size_of(self.config["workspace"], self.config["inodes"])
+        found = [os.statvfs(folder) for folder in self.config["scratch"]]
+        return 0, max(entry.f_files - entry.f_ffree for entry in found)
 
     def sweep(self, spare: Iterable[int] = ()) -> None:
         """Kills every process below the runner but the children in ``spare``, and reaps them all.
@@ -190,21 +199,22 @@ class _Watch:
         self.poll.register(owner.host, 0)
         self.exited = False
 
-    def run(self, wall_s: float, fresh: bool) -> Finding:
+    def run(self, wall_s: float, fresh: bool, watched: bool) -> Finding:
+        baseline = self.owner.disk_use()
         begin = time.monotonic()
         deadline = begin + (START_S if fresh else wall_s)
         finding = Finding(wire.End.EXITED)
         look, tick = begin + TICK_S, 0
         while True:
-            self._carry(max(0.0, min(deadline, look) - time.monotonic()))
+            self._carry(max(0.0, (min(deadline, look) if watched else deadline) - time.monotonic()))
             now = time.monotonic()
             if self.counter.update() and fresh:
                 fresh, begin, deadline = False, now, now + wall_s
             finding.wall_s = now - begin
             end = self._end(now >= deadline)
-            if end is None and now >= look:
+            if end is None and watched and now >= look:
                 tick, look = tick + 1, now + TICK_S
-                end = self.owner.over_limit(finding, tick)
+                end = self.owner.over_limit(finding, tick, baseline)
             if end is not None:
                 finding.end = end
                 return finding
