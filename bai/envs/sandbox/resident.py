@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -157,6 +158,10 @@ class ResidentSandbox(Sandbox):
             self._channel.close()
             self._channel = None
         self._release(owner=True)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):
+            self.close()
 
     def _abandon(self) -> None:
         assert self._channel is not None
