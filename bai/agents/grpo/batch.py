@@ -144,11 +144,12 @@ def deal_rows(
     ranks = np.random.default_rng(seed).permutation(count) if options.shuffle else np.arange(count)
     laid_out = np.argsort(ranks[groups], kind="stable")
     steps = min(options.steps_per_batch, len(groups))
-    cells = np.array_split(laid_out, steps * num_learners)
-    size = len(cells[0])
+    cells = [np.array_split(share, num_learners) for share in np.array_split(laid_out, steps)]
+    size = max(len(cell) for share in cells for cell in share)
     padded = np.full((steps, num_learners, size), -1, dtype=np.int64)
-    for number, cell in enumerate(cells):
-        padded[number // num_learners, number % num_learners, : len(cell)] = cell
+    for step, share in enumerate(cells):
+        for learner, cell in enumerate(share):
+            padded[step, learner, : len(cell)] = cell
     return padded.transpose(1, 0, 2).reshape(-1), size
 
 

@@ -247,6 +247,10 @@ class GRPOTorchLearner(TorchLearner):
             for name, optimizer in self._named_optimizers.items()
         }
 
+    def _set_optimizer_state(self, state: dict[str, Any]) -> None:
+        """Takes copies over: torch adopts the tensors it is given and would write into the caller's."""
+        super()._set_optimizer_state(_copy(state))
+
 
 def _copy(tree: Any) -> Any:
     if isinstance(tree, Tensor):

@@ -79,7 +79,7 @@ def policy_loss(
         ValueError: A column that the options need is missing.
     """
     keep = mask.to(logprobs.dtype)
-    logprobs, old = logprobs * keep, old_logprobs * keep
+    logprobs, old = _on(mask, logprobs), _on(mask, old_logprobs)
     log_ratio = (logprobs - old).clamp(-_LOG_RATIO_LIMIT, _LOG_RATIO_LIMIT)
     ratio = _importance(log_ratio, logprobs, mask, options)
     loss, low, high = _surrogate(ratio, logprobs, advantages, options)
@@ -91,7 +91,7 @@ def policy_loss(
     kl = None
     if options.kl_coeff:
         reference = _needed(reference_logprobs, "reference_logprobs", "a divergence")
-        kl = kl_divergence(logprobs, reference * keep, options.kl_estimator)
+        kl = kl_divergence(logprobs, _on(mask, reference), options.kl_estimator)
         kl = kl * ratio if options.kl_ratio else kl
         loss = loss + options.kl_coeff * kl
     if options.entropy_coeff:
@@ -149,7 +149,7 @@ def correction_weights(
     Returns:
         [B, T], detached, 0.0 off the mask.
     """
-    log_rho = torch.where(mask, old_logprobs - behaviour_logprobs, torch.zeros_like(old_logprobs))
+    log_rho = _on(mask, old_logprobs - behaviour_logprobs)
     if kind.startswith("sequence"):
         log_rho = log_rho.sum(-1, keepdim=True).expand_as(log_rho)
     rho = log_rho.clamp(-_LOG_RATIO_LIMIT, _LOG_RATIO_LIMIT).exp()
@@ -192,6 +192,11 @@ def _surrogate(
         return -clipped.detach() * advantages * logprobs, is_low, is_high
     bounded = ratio if options.dual_clip is None else ratio.clamp(max=options.dual_clip)
     return -torch.minimum(bounded * advantages, clipped * advantages), is_low, is_high
+
+
+def _on(mask: Tensor, values: Tensor) -> Tensor:
+    """Zero off the mask, whatever stood there."""
+    return torch.where(mask, values, torch.zeros_like(values))
 
 
 def _needed(column: Tensor | None, name: str, purpose: str) -> Tensor:

@@ -78,7 +78,7 @@ class PolicyModule(TorchRLModule):
         self.options = module_options(self.model_config)
         self.model = load_model(self.options)
         if self.options.gradient_checkpointing:
-            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            self.model.activation_checkpointing_enable({"use_reentrant": False})
         self.shares_prefix = (
             self.options.share_prefix and not self.options.gradient_checkpointing and can_share_prefix(self.model)
         )
