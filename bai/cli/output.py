@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bai.errors import ConfigError
 
-__all__ = ["Listener", "assignments", "errors", "out", "print_json", "progress"]
+__all__ = ["Listener", "assignments", "errors", "out", "phases", "print_json", "progress"]
 
 out = Console(highlight=False, soft_wrap=True)
 """What was asked for goes to standard output."""
@@ -48,6 +48,21 @@ def progress(label: str) -> Iterator[Listener]:
 
         def listen(done: int, total: int, note: str = "") -> None:
             bar.update(task, completed=done, total=total, note=note)
+
+        yield listen
+
+
+@contextmanager
+def phases() -> Iterator[Callable[[str, int, int, str], None]]:
+    """Gives a listener to work in named phases; each has a bar, or lines, of its own."""
+    with ExitStack() as stack:
+        listeners: dict[str, Listener] = {}
+
+        def listen(phase: str, done: int, total: int, note: str = "") -> None:
+            if phase not in listeners:
+                stack.pop_all().close()
+                listeners[phase] = stack.enter_context(progress(phase))
+            listeners[phase](done, total, note)
 
         yield listen
 

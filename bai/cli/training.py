@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import asdict
@@ -11,7 +12,7 @@ from typing import Annotated
 import typer
 
 import bai
-from bai.cli.output import assignments, out, print_json, progress
+from bai.cli.output import assignments, out, phases, print_json, progress
 from bai.errors import ConfigError
 
 __all__ = ["bench", "demo", "train"]
@@ -79,10 +80,22 @@ def demo(
     folder: Annotated[Path | None, typer.Option("--out", help="Folder of the run; runs/demo-SEED if left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the last line only: one JSON object.")] = False,
 ) -> None:
-    """Trains the small warm start with GRPO on held-in tasks and shows that it got better on held-out ones."""
-    from bai.agents.demo import run_demo
+    """Trains the shipped warm start with GRPO and shows, on held-out tasks, that it got better.
 
-    run_demo(seed=seed, out=folder or Path("runs") / f"demo-{seed}", as_json=as_json)
+    The last line is one JSON object: base, trained, ci_low, ci_high (of the gain), seconds and report.
+    """
+    from bai.evals.demo import DemoConfig, run_demo
+
+    config = DemoConfig(seed=seed, out=folder or Path("runs") / f"demo-{seed}")
+    with phases() as listen:
+        result = run_demo(config, on_progress=listen)
+    if not as_json:
+        out.print(f"base     pass@1 {result.base.percent()}   {100 * result.parsing:.1f} % parse", markup=False)
+        out.print(f"trained  pass@1 {result.trained.percent()}", markup=False)
+        points = [f"{100 * value:+.1f}" for value in (result.gain.value, result.gain.low, result.gain.high)]
+        out.print(f"gain     {points[0]} points [{points[1]}, {points[2]}] in {result.seconds:.0f} s", markup=False)
+        out.print(f"report   {result.report}", markup=False)
+    print(json.dumps(result.to_json()))
 
 
 def bench(context: typer.Context) -> None:
