@@ -12,7 +12,9 @@ import pytest
 
 import bai
 from bai.cli import main
-from bai.types import Trajectory, Turn, Verdict, write_trajectories
+from bai.cli.output import assignments, progress
+from bai.errors import ConfigError
+from bai.types import Trajectory, Turn, Verdict, read_trajectories, write_trajectories
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -204,3 +206,189 @@ class TestTasks:
     def test_finds_a_task_by_its_id(self, run: Run) -> None:
         """An id picks the task."""
         assert "micro/heldout/2/000000001" in run("tasks", "show", "micro", "micro/heldout/2/000000001")[1]
+
+    def test_checks_a_set(self, run: Run, tmp_path: Path) -> None:
+        """Gold answers pass and empty ones don't; a set with a wrong solution is unsound, and says which."""
+        code, text, _ = run("tasks", "check", "micro", "--limit", 6)
+        assert (code, text.strip()) == (
+            0,
+            "6 tasks: 6 gold answers pass, 0 empty answers earn, 0 attempts lost to the machinery",
+        )
+        rows = [
+            {"task_id": f"t/{i}", "prompt": "Write f(x).", "entry_point": "f", "reference": f"def f(x): return x + {i}",
+             "cases": [{"args": [1], "expected": 2}]}
+            for i in (1, 2)
+        ]  # fmt: skip
+        file = tmp_path / "rows.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        code, text, _ = run("tasks", "check", file)
+        assert code == 1
+        assert "gold answer fails: t/2: failed" in text
+        found = json.loads(run("tasks", "check", file, "--json")[1])
+        assert (found["tasks"], found["solved"], list(found["unsolved"]), found["ok"]) == (2, 1, ["t/2"], False)
+
+
+@pytest.fixture(scope="session")
+def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A very small untrained model of ours with its tokenizer, as a directory."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from bai.models import preset, train_tokenizer
+
+    folder = tmp_path_factory.mktemp("nano")
+    tokenizer = train_tokenizer(["def f(x):\n    return x + 1\n"] * 4, 300)
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = preset("nano", vocab_size=len(tokenizer), num_key_value_heads=1, **shape)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+class TestEval:
+    """Evaluations from end to end, in a real sandbox."""
+
+    def test_the_oracle_on_generated_tasks(self, run: Run, tmp_path: Path) -> None:
+        """The oracle passes all; figures, trajectories and report are written; a second run draws nothing anew."""
+        command = ("eval", "--policy", "oracle", "--limit", 8, "--out", tmp_path / "run")
+        code, text, _ = run(*command)
+        assert code == 0
+        assert "100.0 %" in text
+        assert "report: " in text
+        assert sorted(p.name for p in (tmp_path / "run").iterdir() if p.name[0] != ".") == [
+            "evaluation.json", "report.html", "summary.json", "trajectories.jsonl"
+        ]  # fmt: skip
+        before = (tmp_path / "run" / "trajectories.jsonl").read_bytes()
+        figures = json.loads(run(*command, "--json")[1])
+        assert figures["pass_at"]["1"]["value"] == 1.0
+        assert figures["env_options"] == {"task_set": "micro", "split": "heldout"}
+        assert (tmp_path / "run" / "trajectories.jsonl").read_bytes() == before
+
+    def test_the_same_command_finds_its_folder(self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without a folder, one is made of what is evaluated: more tasks go to the same, another seed to another."""
+        monkeypatch.chdir(tmp_path)
+        for arguments in (("--limit", 1), ("--limit", 2), ("--limit", 1, "--seed", 1)):
+            assert run("eval", "--policy", "oracle", *arguments)[0] == 0
+        assert len(list((tmp_path / "runs" / "eval").iterdir())) == 2
+
+    @pytest.mark.slow
+    def test_a_model_of_ours(self, run: Run, tmp_path: Path, nano: Path) -> None:
+        """A checkpoint is sampled; worker processes draw the samples that one process draws."""
+        command = ("eval", "--policy", f"checkpoint:{nano}", "--limit", 3, "-n", 2, "--max-new-tokens", 8, "--json")
+        code, text, _ = run(*command, "--out", tmp_path / "here")
+        assert code == 0
+        assert json.loads(text)["samples"] == 6
+        assert run(*command, "--out", tmp_path / "there", "--workers", 2)[0] == 0
+        drawn = [
+            sorted(
+                (t.trajectory_id, t.turns[0].action) for t in read_trajectories(tmp_path / name / "trajectories.jsonl")
+            )
+            for name in ("here", "there")
+        ]
+        assert drawn[0] == drawn[1]
+        assert len(set(drawn[0])) == 6
+
+    def test_too_many_faults_fail(self, tmp_path: Path) -> None:
+        """Where no sandbox works nothing is scored: the losses are printed and the exit code is 1."""
+        command = ["-m", "bai", "eval", "--policy", "oracle", "--limit", "2", "--out", str(tmp_path / "run")]
+        done = subprocess.run(
+            [sys.executable, *command, "--option", "sandbox=bubblewrap"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={"PATH": str(tmp_path), "HOME": str(tmp_path)},
+        )
+        assert done.returncode == 1, done.stderr
+        assert "2 of 2 samples were lost" in done.stderr
+        assert "100.0 %" in done.stdout
+        assert json.loads((tmp_path / "run" / "summary.json").read_text())["samples"] == 0
+
+    @pytest.mark.data
+    @pytest.mark.slow
+    @pytest.mark.parametrize(("task_set", "tasks", "least"), [("humaneval", 164, 164), ("mbpp", 974, 970)])
+    def test_public_sets(self, run: Run, tmp_path: Path, data_dir: Path, task_set: str, tasks: int, least: int) -> None:
+        """HumanEval and MBPP run from end to end with the oracle; every exception is named."""
+        code, text, _ = run("eval", "--policy", "oracle", "--task-set", task_set, "--out", tmp_path)
+        assert code == 0
+        passed = int(next(line.split()[-1] for line in text.splitlines() if line.split()[:1] == ["passed"]))
+        assert least <= passed <= tasks
+        assert text.count("not passed: ") == tasks - passed
+        assert (tmp_path / "report.html").stat().st_size > 100_000
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_trains(run: Run, tmp_path: Path, nano: Path) -> None:
+    """Two iterations leave metrics, a policy that evaluates, and a report with the run's curve."""
+    settings = ("--set", "group_size=2", "--set", "prompts_per_step=2", "--set", "max_new_tokens=8", "--set", "lr=1e-4")
+    command = ("train", "--model", nano, "--out", tmp_path / "run", "--iterations", 2, *settings, "--json")
+    code, text, _ = run(*command)
+    assert code == 0
+    result = json.loads(text[text.index("{") :])
+    assert result["iterations"] == 2
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 2
+    assert run(*command)[0] == 2  # it holds a run already
+    code, _, _ = run(
+        "eval",
+        "--policy",
+        f"checkpoint:{result['policy']}",
+        "--limit",
+        1,
+        "--max-new-tokens",
+        4,
+        "--out",
+        tmp_path / "e",
+    )
+    assert code == 0
+
+
+class TestDoctor:
+    """What works here."""
+
+    def test_tries_everything(self, run: Run) -> None:
+        """Sandboxes, Ray, the device and the data sets are all told of, and the exit code follows the findings."""
+        code, text, _ = run("doctor", "--json")
+        checks = json.loads(text)
+        assert {check["area"] for check in checks} == {"bai", "library", "sandbox", "ray", "device", "data"}
+        assert code == int(any(check["state"] == "fail" for check in checks))
+        ran = [check for check in checks if check["area"] == "sandbox" and check["state"] in ("ok", "warn")]
+        assert all("not stopped" in check["detail"] for check in ran)
+
+    def test_prints_for_people(self, run: Run) -> None:
+        """Each finding is a line of its own."""
+        _, text, _ = run("doctor")
+        assert "sandbox" in text
+        assert "gymnasium" in text
+
+
+class TestAssignments:
+    """Options given as NAME=VALUE."""
+
+    def test_values_are_json_or_text(self) -> None:
+        """JSON is taken as such, anything else as text; the first equals sign separates."""
+        given = assignments(["a=1", "b=true", "c=[1, 2]", "d=hello", "e=x=y", "f="])
+        assert given == {"a": 1, "b": True, "c": [1, 2], "d": "hello", "e": "x=y", "f": ""}
+
+    @pytest.mark.parametrize("bad", ["a", "=1", ""])
+    def test_others_are_refused(self, bad: str) -> None:
+        """Without a name or an equals sign there is nothing to set."""
+        with pytest.raises(ConfigError, match="NAME=VALUE"):
+            assignments([bad])
+
+
+def test_progress_off_a_terminal_is_sparse(capfd: pytest.CaptureFixture[str]) -> None:
+    """Where there is no terminal, fast work prints no progress."""
+    with progress("working") as listen:
+        for done in range(1000):
+            listen(done, 1000)
+    assert capfd.readouterr().err == ""
+
+
+def test_bench_needs_a_checkout(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed package has no benchmarks, and says so."""
+    monkeypatch.setattr(bai, "__file__", str(tmp_path / "site" / "bai" / "__init__.py"))
+    code, _, faults = run("bench")
+    assert code == 2
+    assert "checkout" in faults

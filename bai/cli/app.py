@@ -6,6 +6,7 @@ Nothing heavy is imported here: each command imports what it needs when it runs,
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -24,6 +25,9 @@ __all__ = ["app", "main"]
 
 BAD_INPUT = (ConfigError, DataError, MissingDependency, CheckpointError, ContextOverflow)
 """Errors that another command line would avoid: exit code 2. Every other error of bai: 1."""
+
+QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false", "RAY_USAGE_STATS_ENABLED": "0"}
+"""Variables that libraries read at import; one that is set already is left alone."""
 
 app = typer.Typer(
     name="bai",
@@ -61,6 +65,8 @@ def main() -> None:
 
     Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted.
     """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     try:
         app()
     except BaiError as error:
