@@ -44,6 +44,10 @@ class Row(Mapping[str, Any]):
     def __contains__(self, field: object) -> bool:
         return field in self._values
 
+    def get(self, field: str, default: Any = None) -> Any:  # type: ignore[override]
+        """Gives a field, or ``default`` where it is absent."""
+        return self._values.get(field, default)
+
     def text(self, field: str, default: str | None = None) -> str:
         """Gives a field that is a string; ``default`` where it is absent, unless that is None."""
         value = self[field] if default is None or field in self._values else default
