@@ -44,7 +44,7 @@ class Row(Mapping[str, Any]):
     def __contains__(self, field: object) -> bool:
         return field in self._values
 
-    def get(self, field: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, field: str, default: Any = None) -> Any:
         """Gives a field, or ``default`` where it is absent."""
         return self._values.get(field, default)
 
