@@ -78,8 +78,9 @@ class GRPO(Algorithm):
         )
         self._report: dict[str, Any] = {}
         self._skipped = 0
-        if self.config.runs_in_one_process:
+        if not (self.config.num_env_runners and self.config.num_learners):
             _use_threads(self._settings.torch_threads or available_cpus())
+        if self.config.runs_in_one_process:
             self.env_runner.share(self.learner_group._learner)
 
     def step(self) -> dict[str, Any]:

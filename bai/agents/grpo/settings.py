@@ -114,8 +114,8 @@ class GRPOSettings:
 
     # The machine.
     torch_threads: int | None = None
-    """Threads torch uses when runner and learner live in this process; None takes every core this process may
-    use. Runners and learners of their own processes use as many as the CPUs they are given."""
+    """Threads torch uses in this process, for whichever of runner and learner has no process of its own; None
+    takes every core this process may use. Those with processes of their own use the CPUs they are given."""
 
     # Faults. Every wait ends.
     update_timeout_s: float = 1800.0

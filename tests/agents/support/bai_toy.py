@@ -7,7 +7,6 @@ digit 7, or, with ``copy=True``, the digit of the prompt.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from bai.agents.grpo.reply import RunnerReply
 from bai.agents.grpo.runner import TextEnvRunner
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.tasks.base import TaskSet
@@ -50,7 +48,7 @@ class DigitsEnv(TextEnv[Task]):
     Args:
         copy: Whether the right digit is the prompt's rather than 7.
         turns: Answers to an episode; each but the last is followed by "again".
-        fault_every: Every so many prompts' digit the machinery fails; 0 for never.
+        fault_digits: Prompts at which the machinery fails.
     """
 
     def __init__(self, *, copy: bool = False, turns: int = 1, fault_digits: str = "", render_mode: str | None = None):
@@ -141,66 +139,35 @@ def make_model_dir(path: Path, *, seed: int = 0) -> Path:
     return path
 
 
-class DyingRunner(TextEnvRunner):
-    """Ends its process when asked for the iteration written in a file, once."""
+class ScriptedRunner(TextEnvRunner):
+    """Runner 1 misbehaves once in each iteration that ``config.toy_script`` names; the word says how.
 
-    def sample(self, *, requests: Any = (), **_: Any) -> RunnerReply:
-        marker = Path(self.config.env_runner_marker)
-        if self.worker_index == 1 and requests[0].group_id.startswith("1/") and not marker.exists():
-            marker.touch()
-            os._exit(1)
-        return super().sample(requests=requests)
-
-
-class GarblingRunner(TextEnvRunner):
-    """Runner 1 answers the first request of iteration 1 with something else."""
-
-    garbled = False
+    ``garble``: answers something else. ``lie``: confirms weights that it doesn't take over. ``raise``: raises.
+    ``die``: ends its process. ``refuse``: never takes over the weights of that version. Faults done are noted as
+    files under ``config.toy_marks``, for a restarted process remembers nothing.
+    """
 
     def sample(self, *, requests: Any = (), **_: Any) -> Any:
+        iteration = int(requests[0].group_id.split("/")[0]) if requests else -1
         reply = super().sample(requests=requests)
-        if self.worker_index == 1 and requests[0].group_id.startswith("1/") and not self.garbled:
-            self.garbled = True
+        if self._does("garble", iteration):
             return {"trajectories": [1, 2, 3]}
+        if self._does("raise", iteration):
+            raise ValueError("the toy runner failed")
+        if self._does("die", iteration):
+            os._exit(1)
         return reply
 
-
-class StaleRunner(TextEnvRunner):
-    """Runner 1 confirms new weights once without taking them over, and samples with the old ones."""
-
-    lied = False
-
     def hold_weights(self, version: int, state: Any) -> int:
-        if self.worker_index == 1 and version == 1 and not self.lied:
-            self.lied = True
+        if self._does("lie", version):
             return version
+        if self.worker_index == 1 and self.config.toy_script.get(version) == "refuse":
+            return self.held_version()
         return super().hold_weights(version, state)
 
-
-class StubbornRunner(TextEnvRunner):
-    """Never takes new weights over, and says so."""
-
-    def hold_weights(self, version: int, state: Any) -> int:
-        return super().hold_weights(version, state) if version == 0 else self.held_version()
-
-
-class RaisingRunner(TextEnvRunner):
-    """Runner 1 raises on its first sampling of every iteration."""
-
-    raised = ""
-
-    def sample(self, *, requests: Any = (), **_: Any) -> RunnerReply:
-        iteration = requests[0].group_id.split("/")[0] if requests else ""
-        if self.worker_index == 1 and self.raised != iteration:
-            self.raised = iteration
-            raise ValueError("the toy runner failed")
-        return super().sample(requests=requests)
-
-
-class SlowRunner(TextEnvRunner):
-    """Runner 1 sleeps too long."""
-
-    def sample(self, *, requests: Any = (), **_: Any) -> RunnerReply:
-        if self.worker_index == 1:
-            time.sleep(60)
-        return super().sample(requests=requests)
+    def _does(self, fault: str, iteration: int) -> bool:
+        mark = Path(self.config.toy_marks) / f"{fault}-{iteration}"
+        if self.worker_index != 1 or self.config.toy_script.get(iteration) != fault or mark.exists():
+            return False
+        mark.touch()
+        return True
