@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,7 @@ class TestMistakes:
             ("eval", "--policy", "nonsense", "--limit", "2"),
             ("eval", "--policy", "oracle", "--task-set", "nothing-here"),
             ("eval", "--policy", "oracle", "--samples", "0"),
+            ("eval", "--policy", "oracle", "--limit", "2", "--policy-option", "colour=red"),
             ("eval", "--policy", "oracle", "--option", "sandbox"),
             ("eval", "--policy", "oracle", "--option", "colour=red"),
             ("eval", "--policy", "oracle", "--env", "bai/Nothing-v0"),
@@ -161,6 +163,7 @@ class TestView:
         code, text, _ = run("view", saved, saved / "other.jsonl", "--html", page)
         assert code == 0
         assert str(page) in text
+        assert "gain in pass@1: +0.0 points [+0.0, +0.0]" in run("view", saved, saved / "other.jsonl")[1]
         assert "Training" in page.read_text(encoding="utf-8")
         assert page.read_text(encoding="utf-8").count('<details class="trajectory"') == 8
 
@@ -304,6 +307,36 @@ class TestEval:
         assert "2 of 2 samples were lost" in done.stderr
         assert "100.0 %" in done.stdout
         assert json.loads((tmp_path / "run" / "summary.json").read_text())["samples"] == 0
+
+    @pytest.mark.slow
+    def test_killed_and_run_again(self, run: Run, tmp_path: Path) -> None:
+        """A run killed by the system loses no finished sample, and ends as an undisturbed run ends."""
+        command = ["eval", "--policy", "oracle", "--limit", "60", "--batch", "3", "--out"]
+        file = tmp_path / "killed" / "trajectories.jsonl"
+        with subprocess.Popen([sys.executable, "-m", "bai", *command, str(file.parent)], cwd=ROOT) as process:
+            while process.poll() is None and not (file.exists() and file.read_bytes().count(b"\n") >= 6):
+                time.sleep(0.01)
+            process.kill()
+        kept = [t.trajectory_id for t in read_trajectories(file)]
+        assert 6 <= len(kept) < 60
+        assert run(*command, file.parent)[0] == 0
+        assert run(*command, tmp_path / "whole")[0] == 0
+        ends = [list(read_trajectories(folder / "trajectories.jsonl")) for folder in (file.parent, tmp_path / "whole")]
+        assert [t.trajectory_id for t in ends[0]][: len(kept)] == kept
+        assert [(t.trajectory_id, t.turns, t.verdict) for t in ends[0]] == [
+            (t.trajectory_id, t.turns, t.verdict) for t in ends[1]
+        ]
+
+    @pytest.mark.slow
+    def test_an_endpoint_that_is_down(self, run: Run, tmp_path: Path) -> None:
+        """A server that does not answer is a fault of the machinery: nothing is scored, the exit code is 1."""
+        options = ("--policy-option", "backoff_s=0.01", "--policy-option", "retries=1")
+        code, _, faults = run(
+            "eval", "--policy", "openai:http://127.0.0.1:9/v1#m", "--limit", 2, *options, "--out", tmp_path
+        )
+        assert code == 1
+        assert "2 of 2 samples were lost" in faults
+        assert {t.error for t in read_trajectories(tmp_path / "trajectories.jsonl")} == {"EndpointError"}
 
     @pytest.mark.data
     @pytest.mark.slow

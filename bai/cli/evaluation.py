@@ -25,6 +25,9 @@ FEW = 20
 
 def evaluation(
     policy: Annotated[str, typer.Option(help="checkpoint:DIR, hf:DIR, openai:URL#MODEL or oracle.")],
+    policy_option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE for the policy, such as device=cuda; may be repeated.")
+    ] = None,
     task_set: Annotated[str, typer.Option(help="A name (see `bai tasks list`) or a file of rows.")] = "micro",
     env: Annotated[str, typer.Option(help="Gymnasium id.")] = "bai/Coding-v0",
     split: Annotated[str | None, typer.Option(help="Split of the task set; `heldout` for micro.")] = None,
@@ -62,6 +65,7 @@ def evaluation(
     sampling = Sampling(temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens, stop=tuple(stop or ()))
     config = EvalConfig(
         policy=policy,
+        policy_options=assignments(policy_option or []),
         env=env,
         env_options=options,
         samples=samples,

@@ -101,13 +101,17 @@ def _show_one(rows: Sequence[Trajectory], index: int, as_json: bool) -> None:
 def _show_all(kept: dict[str, list[Trajectory]], as_json: bool) -> None:
     from bai.evals.report import print_summary
     from bai.evals.report.text import visible
-    from bai.evals.summary import status_of, summarise
+    from bai.evals.summary import paired_gain, status_of, summarise
 
     summaries = [summarise(rows, name=name) for name, rows in kept.items()]
+    gain = paired_gain(list(kept.values()))
     if as_json:
         print_json([summary.to_json() for summary in summaries])
         return
     print_summary(summaries, out)
+    if gain is not None and gain.tasks:
+        points = [f"{100 * value:+.1f}" for value in (gain.value, gain.low, gain.high)]
+        out.print(f"gain in pass@1: {points[0]} points [{points[1]}, {points[2]}]", markup=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("index", "task", "status", "reward", "turns"):
         table.add_column(heading)

@@ -26,7 +26,7 @@ from bai.errors import ConfigError
 from bai.evals.report import Condition, Curve, write_report
 from bai.evals.store import Key, Store
 from bai.evals.summary import Summary, summarise
-from bai.evals.workers import Collector, local_collector, process_collector
+from bai.evals.workers import Collector, Recipe, local_collector, process_collector
 from bai.policy import Policy, Sampling
 from bai.types import Task, Trajectory
 
@@ -39,6 +39,9 @@ class EvalConfig:
 
     policy: str
     """Such as ``checkpoint:runs/demo``, ``hf:DIR``, ``openai:URL#MODEL`` or ``oracle``."""
+    policy_options: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of the policy's constructor, such as ``{"device": "cuda"}`` or ``{"api_key_env": "KEY"}``; JSON
+    values."""
     env: str = "bai/Coding-v0"
     """Gymnasium id."""
     env_options: Mapping[str, Any] = field(default_factory=dict)
@@ -73,6 +76,7 @@ class EvalConfig:
         """What makes samples comparable: not how many there are, nor how they are spread."""
         return {
             "policy": self.policy,
+            "policy_options": dict(self.policy_options),
             "env": self.env,
             "env_options": dict(self.env_options),
             "sampling": asdict(self.sampling),
@@ -203,9 +207,14 @@ def _batches(requests: Sequence[Request], size: int) -> Iterator[list[Request]]:
 
 
 def _collector(config: EvalConfig, policy: Policy | None) -> Collector:
-    if config.workers:
-        return process_collector(config.policy, config.env, config.env_options, config.threads, config.workers)
-    return local_collector(policy or config.policy, config.env, config.env_options, config.threads)
+    recipe = Recipe(
+        policy=config.policy,
+        policy_options=config.policy_options,
+        env=config.env,
+        env_options=config.env_options,
+        threads=config.threads,
+    )
+    return process_collector(recipe, config.workers) if config.workers else local_collector(recipe, policy)
 
 
 class _Meter:

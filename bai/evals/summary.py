@@ -19,7 +19,18 @@ from bai.errors import ConfigError
 from bai.evals.metrics import Estimate, bootstrap_mean, paired_difference, pass_at_k
 from bai.types import Status, Trajectory
 
-__all__ = ["MAX_LOST", "STATUSES", "Summary", "TaskTally", "compare", "status_of", "summarise", "tally", "tries"]
+__all__ = [
+    "MAX_LOST",
+    "STATUSES",
+    "Summary",
+    "TaskTally",
+    "compare",
+    "paired_gain",
+    "status_of",
+    "summarise",
+    "tally",
+    "tries",
+]
 
 MAX_LOST = 0.02
 """Share of samples that may be lost to the machinery before a result is not to be trusted."""
@@ -202,3 +213,10 @@ def compare(before: Iterable[Trajectory], after: Iterable[Trajectory], *, k: int
         for side in (first, second)
     ]
     return paired_difference(values[0], values[1], seed=seed)
+
+
+def paired_gain(evaluations: Sequence[Sequence[Trajectory]], *, seed: int = 0) -> Estimate | None:
+    """The gain in pass@1 of the last of several evaluations over the first; None where their tasks differ."""
+    if len(evaluations) < 2 or {t.task_id for t in evaluations[0]} != {t.task_id for t in evaluations[-1]}:
+        return None
+    return compare(evaluations[0], evaluations[-1], seed=seed)

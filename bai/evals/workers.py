@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,13 +17,49 @@ import gymnasium as gym
 import bai  # noqa: F401 - a worker process must know the ids
 from bai.agents.policies import make_policy
 from bai.agents.rollout import Request, RolloutEngine
-from bai.errors import WorkerFailure
+from bai.errors import ConfigError, WorkerFailure
 from bai.policy import Policy, Sampling
 from bai.types import Trajectory
 
-__all__ = ["Collector", "local_collector", "process_collector"]
+__all__ = ["Collector", "Recipe", "local_collector", "process_collector"]
 
 Batch = Sequence[Request]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a process needs to draw samples; picklable."""
+
+    policy: str
+    """As :func:`~bai.agents.policies.make_policy` takes it."""
+    policy_options: Mapping[str, Any]
+    """Arguments of the policy's constructor."""
+    env: str
+    """Gymnasium id."""
+    env_options: Mapping[str, Any]
+    """Arguments of ``gym.make``."""
+    threads: int
+    """Environments stepped at a time."""
+
+    def make_policy(self) -> Policy:
+        """Loads the policy.
+
+        Raises:
+            ConfigError: There is none of this name, or it knows no such option.
+        """
+        try:
+            return make_policy(self.policy, **self.policy_options)
+        except TypeError as error:
+            raise ConfigError(f"policy {self.policy!r} refuses {dict(self.policy_options)}: {error}") from error
+
+    def make_env(self) -> gym.Env[str, str]:
+        """Makes one environment."""
+        made: gym.Env[str, str] = gym.make(self.env, disable_env_checker=True, **self.env_options)
+        return made
+
+    def make_engine(self, policy: Policy) -> RolloutEngine:
+        """Makes what runs the episodes of a policy."""
+        return RolloutEngine(self.make_env, policy, env_id=self.env, concurrency=self.threads)
 
 
 class Collector(ABC):
@@ -68,20 +105,17 @@ class _Local(Collector):
             self._owned.close()
 
 
-def local_collector(policy: Policy | str, env: str, env_options: Mapping[str, Any], threads: int) -> Collector:
-    """Draws in this process. A policy given as a string is loaded, and closed at the end."""
-    owned = make_policy(policy) if isinstance(policy, str) else None
-    acting = owned if isinstance(policy, str) else policy
-    assert isinstance(acting, Policy)
-    return _Local(_engine(acting, env, env_options, threads), owned)
+def local_collector(recipe: Recipe, policy: Policy | None = None) -> Collector:
+    """Draws in this process.
 
-
-def _engine(policy: Policy, env: str, env_options: Mapping[str, Any], threads: int) -> RolloutEngine:
-    def make_env() -> gym.Env[str, str]:
-        made: gym.Env[str, str] = gym.make(env, disable_env_checker=True, **env_options)
-        return made
-
-    return RolloutEngine(make_env, policy, env_id=env, concurrency=threads)
+    Args:
+        recipe: What to draw with.
+        policy: A live policy, the caller's to close; None loads the recipe's, which is closed at the end.
+    """
+    owned = recipe.make_policy() if policy is None else None
+    acting = policy if owned is None else owned
+    assert acting is not None
+    return _Local(recipe.make_engine(acting), owned)
 
 
 class _Processes(Collector):
@@ -102,14 +136,14 @@ class _Processes(Collector):
         self._pool.shutdown(cancel_futures=True)
 
 
-def process_collector(policy: str, env: str, env_options: Mapping[str, Any], threads: int, workers: int) -> Collector:
+def process_collector(recipe: Recipe, workers: int) -> Collector:
     """Draws in ``workers`` processes, each with the policy loaded and an even share of the cores."""
     share = max(1, (os.cpu_count() or 1) // workers)
     pool = ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
-        initargs=(policy, env, dict(env_options), threads, share),
+        initargs=(recipe, share),
     )
     return _Processes(pool)
 
@@ -118,10 +152,10 @@ _worker: RolloutEngine | None = None
 """The engine of this worker process."""
 
 
-def _start_worker(policy: str, env: str, env_options: Mapping[str, Any], threads: int, cores: int) -> None:
+def _start_worker(recipe: Recipe, cores: int) -> None:
     global _worker
     os.environ["OMP_NUM_THREADS"] = str(cores)  # read by torch when the policy's module imports it
-    _worker = _engine(make_policy(policy), env, env_options, threads)
+    _worker = recipe.make_engine(recipe.make_policy())
 
 
 def _work(batch: Batch, sampling: Sampling) -> list[Trajectory]:

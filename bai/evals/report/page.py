@@ -20,7 +20,7 @@ from bai.evals.metrics import Estimate
 from bai.evals.report.browser import browser, definitions
 from bai.evals.report.charts import Curve, bars, curves, shares
 from bai.evals.report.text import escape
-from bai.evals.summary import STATUSES, Summary, compare, summarise
+from bai.evals.summary import STATUSES, Summary, paired_gain, summarise
 from bai.types import Trajectory
 
 __all__ = ["Condition", "render_report", "write_report"]
@@ -85,7 +85,7 @@ def render_report(
     summaries = [summarise(rows, name=name, seed=seed) for name, rows in named.items()]
     sections = [
         f"<h1>{escape(title, 200)}</h1>" + definitions((facts or {}).items()),
-        _cards(summaries, _gain(conditions, seed)),
+        _cards(summaries, paired_gain([c.trajectories for c in conditions], seed=seed)),
         _warning(summaries),
         _charts(summaries, training),
         "<h2>Figures</h2>" + _table(summaries),
@@ -111,16 +111,6 @@ def _document(title: str, body: str) -> str:
         f"<title>{escape(title, 200)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         f"{body}\n<script>{script}</script>\n</body>\n</html>\n"
     )
-
-
-def _gain(conditions: Sequence[Condition], seed: int) -> Estimate | None:
-    """The paired gain of the last condition over the first, where they share their tasks."""
-    if len(conditions) < 2:
-        return None
-    try:
-        return compare(conditions[0].trajectories, conditions[-1].trajectories, seed=seed)
-    except ConfigError:
-        return None
 
 
 def _cards(summaries: Sequence[Summary], gain: Estimate | None) -> str:
