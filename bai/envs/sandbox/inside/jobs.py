@@ -281,7 +281,7 @@ def _call(link: _Link, module: types.ModuleType, name: str, index: int, case: li
     outcome[6] = time.perf_counter() - started
     if want_args:
         outcome[5] = _encode_or_none(args)
-    return codec.encode(outcome, max_bytes=4 * codec.MAX_BYTES)
+    return codec.encode(outcome, max_bytes=3 * codec.MAX_BYTES)
 
 
 def _finish(index: int, value: Any) -> list[Any]:

@@ -34,6 +34,8 @@ PRELOADED = (
     *("threading", "time", "traceback", "typing"),
 )
 """Imported once, so that they are free in every execution."""
+CALL_ROOM = 32 * 1024 * 1024
+"""Bytes of answers to one round trip of calls; what is small here may be large once decoded."""
 IDLE_TICK_S = 0.1
 """Seconds between two looks at modules that wait for their next call."""
 MESSAGE_ROOM = 64 * 1024 * 1024
@@ -226,7 +228,7 @@ class Runner:
 
     def _converse(self, header: wire.Request, target: int, child: Child, body: memoryview, *, fresh: bool) -> None:
         """Hands a job to a module and collects its answers; ends it if it breaks a limit."""
-        answers = self.arena.sink(child.answer, self.answer_room)
+        answers = self.arena.sink(child.answer, CALL_ROOM)
         feeds = [self._job(header, child, body)]
         finding = self.supervisor.follow(
             child, feeds, (), answers, wall_s=header.wall_s, wanted=header.answers, fresh=fresh
