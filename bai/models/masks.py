@@ -45,7 +45,8 @@ def causal_mask(
     positions: Tensor | None = position_ids
     if attention_mask is not None and _is_right_padded(attention_mask, inputs_embeds.shape[1]):
         attention_mask, positions = None, None
-    return create_causal_mask(config, inputs_embeds, attention_mask, past_key_values, positions)
+    mask = create_causal_mask(config, inputs_embeds, attention_mask, past_key_values, positions)
+    return _open_mask(config, inputs_embeds, past_key_values) if mask is None else mask
 
 
 def token_mask(attention_mask: Tensor | None, length: int) -> Tensor | None:
@@ -61,6 +62,20 @@ def _is_right_padded(mask: Tensor, length: int) -> bool:
         return False
     real = mask.bool()
     return not bool((real[:, 1:] & ~real[:, :-1]).any())
+
+
+def _open_mask(config: BaiMoeConfig, inputs_embeds: Tensor, past_key_values: Cache | None) -> Tensor | None:
+    """Gives a mask that hides nothing for a cached step on the CPU, else None.
+
+    With a mask, transformers attends with all query heads of a key head at once, which on the
+    CPU reads the cache once rather than once per query head.
+    """
+    if past_key_values is None or inputs_embeds.shape[1] > 1 or inputs_embeds.device.type != "cpu":
+        return None
+    if config._attn_implementation != "sdpa":
+        return None
+    keys, _ = past_key_values.get_mask_sizes(1, 0)
+    return torch.ones(1, 1, 1, keys, dtype=torch.bool)
 
 
 def _additive(config: BaiMoeConfig, mask: Tensor, dtype: torch.dtype) -> Tensor:
