@@ -203,27 +203,43 @@ def test_every_module_imports_and_has_what_it_exports() -> None:
     assert python(IMPORT_ALL.replace("NAMES", repr(names))) == {}
 
 
-@pytest.mark.parametrize("path", modules(), ids=dotted)
-def test_all_lists_every_public_definition(path: Path) -> None:
-    """``__all__`` names every public class and function of a module, each once, in order."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    defined = {
-        node.name
-        for node in tree.body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_")
-    }
-    exported = [
-        ast.literal_eval(node.value)
-        for node in tree.body
+def exported(path: Path) -> list[str]:
+    """The names in a module's ``__all__``; none where it has none."""
+    return [
+        name
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.Assign)
         and any(isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets)
+        for name in ast.literal_eval(node.value)
     ]
-    if not exported:
-        assert not defined, f"{dotted(path)} defines {sorted(defined)} but has no __all__"
-        return
-    names = exported[0]
-    assert sorted(set(names)) == sorted(names)
-    assert defined <= set(names)
+
+
+def defined(path: Path) -> set[str]:
+    """The classes and functions at the top level of a module."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return {node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)}
+
+
+def file_of(name: str) -> Path | None:
+    """The file of a module of bai."""
+    folder = ROOT.joinpath(*name.split("."))
+    return next((p for p in (folder.with_suffix(".py"), folder / "__init__.py") if p.is_file()), None)
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_modules_take_from_each_other_only_what_is_exported(path: Path) -> None:
+    """A class or a function that another module imports is in its own module's ``__all__``, once, and public."""
+    wrong = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or node.level or not (node.module or "").startswith("bai"):
+            continue
+        source = file_of(node.module or "")
+        assert source is not None, f"line {node.lineno}: there is no {node.module}"
+        taken = {alias.name for alias in node.names} & defined(source)
+        wrong += [f"line {node.lineno}: {node.module}.{name}" for name in sorted(taken - set(exported(source)))]
+    assert not wrong
+    assert len(set(exported(path))) == len(exported(path))
+    assert not [name for name in exported(path) if name.startswith("_") and not name.startswith("__")]
 
 
 @pytest.mark.parametrize("path", modules(), ids=dotted)

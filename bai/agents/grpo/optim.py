@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from bai.agents.grpo.method import OptimizerOptions
 
-__all__ = ["average_gradients", "learning_rate", "make_optimizer"]
+__all__ = ["average_gradients", "gradient_norm", "learning_rate", "make_optimizer"]
 
 _BUCKET = 2**24
 """Gradient values sent to the other learners at once (64 MiB of float32)."""

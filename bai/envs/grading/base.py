@@ -18,7 +18,7 @@ from bai.envs.sandbox.base import CallResult, LoadedModule
 from bai.envs.tasks.coding import Tests
 from bai.types import Verdict
 
-__all__ = ["Budget", "Judge", "Problem", "describe", "gone_verdict"]
+__all__ = ["Budget", "Judge", "Problem", "describe", "gone_verdict", "known_name"]
 
 K = TypeVar("K", bound=Tests)
 
