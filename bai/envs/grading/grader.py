@@ -15,7 +15,7 @@ from bai.envs.grading.scripts import ScriptJudge
 from bai.envs.sandbox.base import CallResult, LoadedModule
 from bai.envs.sandbox.pool import SandboxPool
 from bai.envs.tasks.coding import CaseTests, CodingTask, ReferenceTests, ScriptTests
-from bai.errors import InfraError
+from bai.errors import InfraError, SandboxDied
 from bai.types import Verdict
 
 __all__ = ["Grader"]
@@ -84,7 +84,7 @@ class Grader:
         for _ in range(2):
             try:
                 finding = self._held(source, judge)
-            except InfraError:
+            except SandboxDied:  # any other fault cannot be the candidate's doing
                 self._check_canary()
                 continue
             if finding.verdict.status in _SUSPECT:

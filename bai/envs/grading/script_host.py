@@ -19,6 +19,7 @@ import builtins
 
 # Scripts use these; loaded once, before any fork.
 import collections  # noqa: F401
+import importlib
 import importlib.util
 import os
 import resource
@@ -34,13 +35,16 @@ _NOT_RAISED_AGAIN = (StopIteration, StopAsyncIteration)
 
 
 def _load_codec() -> Any:
-    path = Path(__file__).parent.parent / "sandbox" / "inside" / "codec.py"
-    spec = importlib.util.spec_from_file_location("codec", path)
+    """Loads the codec's package by path: importing it as a part of bai would import Gymnasium too."""
+    folder = Path(__file__).parent.parent / "sandbox" / "inside"
+    spec = importlib.util.spec_from_file_location(
+        "inside", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
     assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["codec"] = module
-    spec.loader.exec_module(module)
-    return module
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["inside"] = package
+    spec.loader.exec_module(package)
+    return importlib.import_module("inside.codec")
 
 
 class CandidateError(Exception):
@@ -112,6 +116,7 @@ def main() -> NoReturn:
         _, script, setup, names, partial, seconds, memory = link.receive()
         child = os.fork()
         if child == 0:
+            os.dup2(null, 2)
             _run(link, script, setup, names, partial, seconds, memory)
         _, status = os.waitpid(child, 0)
         if status:

@@ -50,7 +50,7 @@ class _Value:
         return list if len(seen) > 1 else seen.pop()
 
     def _number(self, text: str) -> Any:
-        wider = {int: (int, float), float: (float,), complex: (complex,)}
+        wider = {int: (int, float, complex), float: (float, complex), complex: (complex,)}
         for kind in (to for seen in (int, float, complex) if seen in self.kinds for to in wider[seen]):
             try:
                 return kind(text)
