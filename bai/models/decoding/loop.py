@@ -6,9 +6,7 @@ others are padded on the left), t tokens drawn so far, V vocabulary, L layers, K
 
 from __future__ import annotations
 
-import inspect
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bai.errors import ConfigError, ContextOverflow
-from bai.models.decoding.cache import Batch, open_batch
+from bai.models.decoding.batch import Batch, can_record_routes
+from bai.models.decoding.plan import Family, Row, plan_batches
+from bai.models.decoding.repeated import RepeatedBatch
 from bai.models.decoding.sampling import draw, row_uniforms
+from bai.models.decoding.shared import SharedBatch, can_share
 from bai.models.decoding.stops import StopFinder
 from bai.policy import Sampling, StopReason
 
@@ -44,15 +45,6 @@ class Sample:
     routes: NDArray[np.uint8] | None = None
     """[S + t, L, K] experts of the prompt's and the completion's tokens; the last row repeats the one
     before it (the last token was never fed). None where the model records none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """A run of completions of one prompt."""
-
-    prompt: int
-    first: int
-    count: int
 
 
 class Decoder:
@@ -89,9 +81,10 @@ class Decoder:
         self.model = model
         self.eos_ids = tuple(sorted(set(eos_ids)))
         self.max_context = max_context or getattr(model.config, "max_position_embeddings", None)
-        self._stop_finder = stop_finder
+        self.stop_finder = stop_finder
         self._max_batch_tokens = max_batch_tokens
         self._record = record_routes and can_record_routes(model)
+        self._kind: type[Batch] = SharedBatch if can_share(model) else RepeatedBatch
 
     def sample(
         self, prompts: Sequence[Sequence[int]], n: int, sampling: Sampling, seeds: Sequence[int]
@@ -109,22 +102,28 @@ class Decoder:
             ContextOverflow: A prompt leaves no room for a single token.
         """
         self._check(prompts, n, sampling, seeds)
-        results: list[list[Sample]] = [[] for _ in prompts]
+        made: dict[tuple[int, int], Sample] = {}
         was_training = self.model.training
         self.model.eval()
+        plan = plan_batches(
+            [tuple(prompt) for prompt in prompts],
+            n,
+            room=sampling.max_new_tokens,
+            budget=self._max_batch_tokens,
+            share=self._kind is SharedBatch,
+        )
         try:
             with torch.inference_mode():
-                for jobs in self._plan(prompts, n, sampling):
-                    for job, samples in zip(jobs, self._run(jobs, prompts, sampling, seeds), strict=True):
-                        results[job.prompt] += samples
+                for families in plan:
+                    made.update(self._run(families, prompts, sampling, seeds))
         finally:
             self.model.train(was_training)
-        return results
+        return [[made[index, member] for member in range(n)] for index in range(len(prompts))]
 
     def _check(self, prompts: Sequence[Sequence[int]], n: int, sampling: Sampling, seeds: Sequence[int]) -> None:
         if n < 1 or len(seeds) != len(prompts):
             raise ConfigError(f"expected n >= 1 and {len(prompts)} seeds; got n = {n} and {len(seeds)} seeds")
-        if sampling.stop and self._stop_finder is None:
+        if sampling.stop and self.stop_finder is None:
             raise ConfigError("stop strings need a decoder made with a stop_finder")
         for prompt in prompts:
             if not prompt:
@@ -132,55 +131,22 @@ class Decoder:
             if self.max_context is not None and len(prompt) >= self.max_context:
                 raise ContextOverflow(f"{len(prompt)} tokens leave no room in a window of {self.max_context}")
 
-    def _plan(self, prompts: Sequence[Sequence[int]], n: int, sampling: Sampling) -> Iterator[list[_Job]]:
-        """Cuts the work into batches within the token budget, prompts of like length together."""
-        jobs: list[_Job] = []
-        rows = 0
-        # Longest first: a batch's first prompt is its widest, and memory peaks at the start.
-        for index in sorted(range(len(prompts)), key=lambda i: -len(prompts[i])):
-            first = 0
-            while first < n:
-                widest = max([len(prompts[index]), *(len(prompts[job.prompt]) for job in jobs)])
-                room = self._max_batch_tokens // (widest + sampling.max_new_tokens) - rows
-                if room < 1 and jobs:
-                    yield jobs
-                    jobs, rows = [], 0
-                    continue
-                count = min(n - first, max(room, 1))
-                jobs.append(_Job(prompt=index, first=first, count=count))
-                rows += count
-                first += count
-        if jobs:
-            yield jobs
-
     def _run(
-        self, jobs: list[_Job], prompts: Sequence[Sequence[int]], sampling: Sampling, seeds: Sequence[int]
-    ) -> list[list[Sample]]:
-        batch = open_batch(
-            self.model,
-            [prompts[job.prompt] for job in jobs],
-            [job.count for job in jobs],
-            room=sampling.max_new_tokens,
-            record=self._record,
-        )
-        rows = _Rows(self, jobs, prompts, sampling, seeds, batch.device)
+        self, families: list[Family], prompts: Sequence[Sequence[int]], sampling: Sampling, seeds: Sequence[int]
+    ) -> dict[tuple[int, int], Sample]:
+        """Decodes one batch; gives its samples by (prompt, member)."""
+        batch = self._kind(self.model, families, room=sampling.max_new_tokens, record=self._record)
+        rows = _Rows(self, [row for family in families for row in family.rows], prompts, sampling, seeds)
         logits = batch.prefill()
         while True:
             tokens = rows.take(logits)
             if rows.all_done:
-                break
+                return rows.samples(batch)
             kept = rows.thin()
             if kept is not None:
                 batch.keep(kept)
                 tokens = tokens[kept]
             logits = batch.step(tokens)
-        return rows.samples(batch)
-
-
-def can_record_routes(model: Any) -> bool:
-    """Whether the model's forward takes ``record_routes``; looks through a PEFT wrapper."""
-    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return "record_routes" in inspect.signature(inner.forward).parameters
 
 
 class _Rows:
@@ -189,30 +155,27 @@ class _Rows:
     def __init__(
         self,
         decoder: Decoder,
-        jobs: list[_Job],
+        rows: list[Row],
         prompts: Sequence[Sequence[int]],
         sampling: Sampling,
         seeds: Sequence[int],
-        device: torch.device,
     ) -> None:
-        self._jobs = jobs
+        self._rows = rows
         self._sampling = sampling
         self._step = 0
-        owners = [(job, job.first + j) for job in jobs for j in range(job.count)]
+        device = decoder.model.get_input_embeddings().weight.device
         limit = sampling.max_new_tokens
         window = decoder.max_context or (1 << 62)
-        limits = [min(limit, window - len(prompts[job.prompt])) for job, _ in owners]
-        uniforms = [row_uniforms(seeds[job.prompt], j, limit) for job, j in owners]
+        self._limits = torch.tensor([min(limit, window - len(prompts[row.prompt])) for row in rows], device=device)
+        uniforms = [row_uniforms(seeds[row.prompt], row.member, limit) for row in rows]
         self._uniforms = torch.from_numpy(np.stack(uniforms, axis=1)).to(device)
-        self._limits = torch.tensor(limits, device=device)
         self._eos = torch.tensor(decoder.eos_ids, dtype=torch.long, device=device)
-        finder = decoder._stop_finder
-        self._tails = [finder.open(sampling.stop) for _ in owners] if finder and sampling.stop else None
-        total = len(owners)
-        self._row_ids = torch.arange(total, device=device)
-        self._live = [True] * total
-        self._length = [0] * total
-        self._reason: list[StopReason] = ["length"] * total
+        finder = decoder.stop_finder
+        self._tails = [finder.open(sampling.stop) for _ in rows] if finder and sampling.stop else None
+        self._row_ids = torch.arange(len(rows), device=device)
+        self._live = [True] * len(rows)
+        self._length = [0] * len(rows)
+        self._reason: list[StopReason] = ["length"] * len(rows)
         self._columns: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
 
     @property
@@ -251,27 +214,23 @@ class _Rows:
         self._row_ids = self._row_ids[kept]
         return kept
 
-    def samples(self, batch: Batch) -> list[list[Sample]]:
-        """Gives each job's completions, cut to their lengths."""
-        total = len(self._live)
-        tokens = np.zeros((total, self._step), dtype=np.int64)
-        numbers = np.zeros((2, total, self._step), dtype=np.float32)
+    def samples(self, batch: Batch) -> dict[tuple[int, int], Sample]:
+        """Gives the completions by (prompt, member), cut to their lengths."""
+        tokens = np.zeros((len(self._rows), self._step), dtype=np.int64)
+        numbers = np.zeros((2, len(self._rows), self._step), dtype=np.float32)
         for step, (ids, drawn, logprobs, entropies) in enumerate(self._columns):
             places = ids.cpu().numpy()
             tokens[places, step] = drawn.cpu().numpy()
             numbers[0, places, step] = logprobs.cpu().numpy()
             numbers[1, places, step] = entropies.cpu().numpy()
-        made = []
-        for row in range(total):
-            length = self._length[row]
-            made.append(
-                Sample(
-                    token_ids=tuple(tokens[row, :length].tolist()),
-                    logprobs=tuple(numbers[0, row, :length].tolist()),
-                    entropies=tuple(numbers[1, row, :length].tolist()),
-                    stop_reason=self._reason[row],
-                    routes=batch.routes(row, length),
-                )
+        made = {}
+        for place, row in enumerate(self._rows):
+            length = self._length[place]
+            made[row.prompt, row.member] = Sample(
+                token_ids=tuple(tokens[place, :length].tolist()),
+                logprobs=tuple(numbers[0, place, :length].tolist()),
+                entropies=tuple(numbers[1, place, :length].tolist()),
+                stop_reason=self._reason[place],
+                routes=batch.routes(place, length),
             )
-        bounds = np.cumsum([0, *(job.count for job in self._jobs)]).tolist()
-        return [made[start:end] for start, end in itertools.pairwise(bounds)]
+        return made
