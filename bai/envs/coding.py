@@ -125,12 +125,19 @@ class CodingEnv(TextEnv[CodingTask]):
             raise ConfigError(f"max_turns must be at least 1; got {max_turns!r}")
         if reward not in get_args(RewardKind):
             raise ConfigError(f"reward must be 'binary' or 'fraction'; got {reward!r}")
-        self._tasks = load_task_set(task_set, split=split, difficulty=difficulty)
+        self._source: dict[str, Any] = {"name_or_path": task_set, "split": split, "difficulty": difficulty}
+        self._tasks: TaskSet[CodingTask] | None = load_task_set(**self._source)
         self._limits = Limits(wall_s=wall_s, memory_bytes=memory_mb * MIB)
         self._max_turns, self._sandbox, self._reward = max_turns, sandbox, reward
         self._attempts = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A set may take megabytes, and every process can load it.
+        return {**self.__dict__, "_tasks": None}
+
     def _task_set(self) -> TaskSet[CodingTask]:
+        if self._tasks is None:
+            self._tasks = load_task_set(**self._source)
         return self._tasks
 
     def _grader(self) -> Grader:
