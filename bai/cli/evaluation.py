@@ -43,7 +43,7 @@ def evaluation(
     folder: Annotated[
         Path | None, typer.Option("--out", help="Folder of the results; samples found there are kept.")
     ] = None,
-    batch: Annotated[int, typer.Option(help="Samples drawn together.")] = 128,
+    batch: Annotated[int, typer.Option(help="Samples drawn together.")] = 64,
     threads: Annotated[int, typer.Option(help="Environments stepped at a time, in each process.")] = 8,
     workers: Annotated[int, typer.Option(help="Processes to spread over; 0 uses this one.")] = 0,
     keep_tokens: Annotated[bool, typer.Option(help="Keep token ids and log-probabilities.")] = False,

@@ -54,7 +54,7 @@ class EvalConfig:
     """How completions are drawn."""
     seed: int = 0
     """Seeds every sample, and the bootstrap."""
-    batch: int = 128
+    batch: int = 64
     """Samples drawn together; what a run that is cut off may lose."""
     threads: int = 8
     """Environments stepped at a time, in each process."""
