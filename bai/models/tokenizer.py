@@ -13,6 +13,7 @@ content is not trusted use :func:`encode_messages`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
@@ -100,12 +101,12 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, *, max_length: int = 
     trainer = BpeTrainer(
         vocab_size=vocab_size,
         min_frequency=2,
-        special_tokens=[_added(token) for token in (*_SPECIAL, *CONTROL_TOKENS)],
+        special_tokens=[AddedToken(token, normalized=False) for token in (*_SPECIAL, *CONTROL_TOKENS)],
         initial_alphabet=sorted(ByteLevel.alphabet()),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return _wrap(tokenizer, max_length)
+    return _wrap(_keep_control(tokenizer), max_length)
 
 
 def encode_text(tokenizer: PreTrainedTokenizerFast, text: str, *, allow_control: bool = False) -> list[int]:
@@ -183,8 +184,12 @@ def _id(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
     return cast(int, tokenizer.convert_tokens_to_ids(token))
 
 
-def _added(token: str) -> AddedToken:
-    return AddedToken(token, special=token in _SPECIAL, normalized=False)
+def _keep_control(tokenizer: Tokenizer) -> Tokenizer:
+    """Makes the control tokens plain added ones; a trainer marks all it reserves as special."""
+    state = json.loads(tokenizer.to_str())
+    for token in state["added_tokens"]:
+        token["special"] = token["content"] in _SPECIAL
+    return Tokenizer.from_str(json.dumps(state))
 
 
 def _wrap(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
