@@ -5,7 +5,8 @@ Shapes: B batch, T tokens, D channels of one head.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,15 @@ class BaiRotaryEmbedding(nn.Module):
         assert config.head_dim is not None and config.rope_parameters is not None
         exponent = torch.arange(0, config.head_dim, 2, dtype=torch.float) / config.head_dim
         return 1.0 / config.rope_parameters["rope_theta"] ** exponent, 1.0
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Moves the buffers and keeps them in float32: in bf16, position 2000 would be several radians off."""
+        before = self.inv_freq, self.original_inv_freq
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        after = self.inv_freq, self.original_inv_freq
+        pairs = zip(before, after, strict=True)
+        self.inv_freq, self.original_inv_freq = (new if old.is_meta else old.to(new.device) for old, new in pairs)
+        return self
 
     @torch.no_grad()
     @dynamic_rope_update
