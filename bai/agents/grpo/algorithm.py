@@ -11,6 +11,8 @@ Every wait has an end, and every fault is counted in the result under ``grpo/fau
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,14 +31,18 @@ from bai.agents.grpo.config import GRPOConfig
 from bai.agents.grpo.faults import ErrorBudget, Faults
 from bai.agents.grpo.metrics import sampling_metrics, training_metrics
 from bai.agents.grpo.plan import plan_prompts
+from bai.agents.grpo.runner import TextEnvRunner
 from bai.agents.grpo.startup import available_cpus, needed_cpus, start_ray
-from bai.agents.grpo.update import update_learners
+from bai.agents.grpo.update import check_learners, update_learners
 from bai.agents.grpo.weights import WeightSync
+from bai.agents.grpo.workers import dismiss
 from bai.errors import CheckpointError, EmptyBatch, WorkerFailure
 from bai.types import Trajectory
 
 __all__ = ["GRPO"]
 
+_FAREWELL_S = 10.0
+"""Seconds a runner has to close its environments when the run ends."""
 _EQUAL = 1e-8
 """Rewards closer than this are equal."""
 
@@ -186,6 +192,21 @@ class GRPO(Algorithm):
         yield
         self._report["time"][name] = time.perf_counter() - start
 
+    def cleanup(self) -> None:
+        """Ends all workers; one that hangs is not waited for."""
+        if self.env_runner_group is not None:
+            dismiss(self.env_runner_group._worker_manager, _stop, timeout_s=_FAREWELL_S)
+        super().cleanup()
+        if self._storage is None:
+            shutil.rmtree(self._logdir, ignore_errors=True)
+
+    def _setup_logdir(self) -> None:
+        """Keeps what a run outside of Tune would leave in the home directory out of it."""
+        if self._storage is None:
+            self._logdir = tempfile.mkdtemp(prefix="bai-grpo-")
+        else:
+            super()._setup_logdir()
+
     # What RLlib calls between steps.
 
     def restore_env_runners(self, env_runner_group: Any) -> list[int]:
@@ -197,6 +218,7 @@ class GRPO(Algorithm):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Writes a sealed checkpoint into a directory that exists; :meth:`save_to` makes it appear at once."""
+        check_learners(self.learner_group, timeout_s=self._settings.sync_timeout_s)
         super().save_checkpoint(checkpoint_dir)
         self.export_policy(Path(checkpoint_dir) / "policy")
         facts = {"iteration": self.iteration, "weights_version": self._weights.version(), "model": self._signature()}
@@ -283,6 +305,10 @@ def _informative(trajectories: Sequence[Trajectory]) -> set[str]:
 def _have_routes(trajectories: Sequence[Trajectory]) -> bool:
     traces = [trajectory.tokens for trajectory in trajectories if trajectory.is_trainable]
     return bool(traces) and all(trace is not None and trace.routes is not None for trace in traces)
+
+
+def _stop(runner: TextEnvRunner) -> None:
+    runner.stop()
 
 
 def _use_threads(count: int) -> None:

@@ -161,7 +161,7 @@ def _to_numpy(tensor: Tensor) -> Any:
 
 
 def _from_numpy(array: Any, name: str, shape: torch.Size) -> Tensor:
-    tensor = torch.as_tensor(np.asarray(array))
+    tensor = torch.as_tensor(np.array(array))
     if tensor.shape != shape:
         raise CheckpointError(f"{name} must have the shape {tuple(shape)}; the state's has {tuple(tensor.shape)}")
     return tensor.view(torch.bfloat16) if tensor.dtype == torch.uint16 else tensor

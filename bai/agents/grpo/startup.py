@@ -108,6 +108,7 @@ def start_ray(*, cpus_needed: int = 0, num_cpus: int | None = None) -> bool:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_prestart_worker_first_driver", "0")  # idle workers that nobody asked for
     import ray
 
     if ray.is_initialized():

@@ -9,7 +9,7 @@ from ray.rllib.core.learner.training_data import TrainingData
 from bai.agents.grpo.batch import TrainBatch
 from bai.agents.grpo.workers import ask
 
-__all__ = ["update_learners"]
+__all__ = ["check_learners", "update_learners"]
 
 
 def update_learners(learner_group: Any, batch: TrainBatch, *, num_epochs: int, timeout_s: float) -> list[Any]:
@@ -39,6 +39,22 @@ def update_learners(learner_group: Any, batch: TrainBatch, *, num_epochs: int, t
     }
     answers = ask(manager, _update, questions, timeout_s=timeout_s, kind="learner")
     return list(answers.all_values("learner", "the update").values())
+
+
+def check_learners(learner_group: Any, *, timeout_s: float) -> None:
+    """Makes sure that remote learners answer, before a call of RLlib's that would wait for them without end.
+
+    Raises:
+        WorkerFailure: One does not.
+    """
+    if learner_group.is_remote:
+        manager = learner_group._worker_manager
+        questions: dict[int, dict[str, Any]] = {learner: {} for learner in manager.actor_ids()}
+        ask(manager, _present, questions, timeout_s=timeout_s, kind="learner").all_values("learner", "the checkpoint")
+
+
+def _present(learner: Any) -> bool:
+    return learner is not None
 
 
 def _update(learner: Any, training_data: TrainingData, cuts: dict[str, Any]) -> Any:

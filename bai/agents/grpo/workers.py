@@ -13,7 +13,7 @@ from typing import Any
 
 from bai.errors import WorkerFailure
 
-__all__ = ["Answers", "ask", "last_line"]
+__all__ = ["Answers", "ask", "dismiss", "last_line"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,19 @@ def ask(
         raise WorkerFailure(f"no answer from {names} within {timeout_s:g} s to {call.__name__.strip('_')}{others}")
     values = {worker: value for worker, value in came.items() if worker not in failed}
     return Answers(values=values, failed=failed, dead=dead)
+
+
+def dismiss(manager: Any, call: Callable[..., Any], *, timeout_s: float) -> None:
+    """Lets workers clean up, and ends them whether they did or hang.
+
+    Args:
+        manager: RLlib's ``FaultTolerantActorManager``.
+        call: Called with each worker.
+        timeout_s: Seconds they have.
+    """
+    if manager.num_actors():
+        manager.foreach_actor(partial(_guard, call), timeout_seconds=timeout_s)
+    manager.clear()
 
 
 def last_line(trace: str) -> str:
