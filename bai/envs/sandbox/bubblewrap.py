@@ -15,7 +15,7 @@ from bai.envs.sandbox.process import COMMON, can_change_uid
 from bai.envs.sandbox.resident import BOOTSTRAP, ResidentSandbox
 from bai.envs.sandbox.uids import UidLease
 
-__all__ = ["BubblewrapSandbox"]
+__all__ = ["BubblewrapSandbox", "probe"]
 
 _INSIDE = str(Path(inside.__file__).parent)
 _SHOWN_INSIDE = "/run/bai"
@@ -39,7 +39,7 @@ class BubblewrapSandbox(ResidentSandbox):
 
     @classmethod
     def unavailable_reason(cls) -> str | None:
-        return _probe()
+        return probe()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -96,7 +96,8 @@ def _file_system(disk_bytes: int) -> list[str]:
 
 
 @functools.cache
-def _probe() -> str | None:
+def probe() -> str | None:
+    """Tries bwrap once with the options a sandbox would use; says why that fails, or gives None."""
     if shutil.which("bwrap") is None:
         return "the bwrap program is not installed; run: apt-get install bubblewrap"
     command = ["bwrap", *_isolation(privileged=can_change_uid()), *_file_system(1 << 20), "--", "/bin/true"]

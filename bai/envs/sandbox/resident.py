@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
 import secrets
-import struct
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,13 @@ from dataclasses import asdict
 from typing import Any
 
 from bai.envs.sandbox import layout
-from bai.envs.sandbox.base import ExecResult, ExecStatus, Limits, LoadedModule, Sandbox, Snapshot
+from bai.envs.sandbox.base import ExecResult, Limits, LoadedModule, Sandbox, Snapshot
 from bai.envs.sandbox.channel import Answer, Channel, ChannelBroken
 from bai.envs.sandbox.codec import encode
 from bai.envs.sandbox.inside import wire
 from bai.envs.sandbox.module import MOST_REQUEST_BYTES, ResidentModule
-from bai.errors import CannotFork, ConfigError, SandboxDied
+from bai.envs.sandbox.replies import expect_path, expect_text, expect_words, make_result, read_payload, stand_in, tail
+from bai.errors import CannotFork, ConfigError, SandboxDied, SandboxUnavailable
 
 __all__ = ["BOOTSTRAP", "ResidentSandbox"]
 
@@ -45,15 +46,9 @@ FILE_S = 60.0
 MOST_INODES = 20_000
 """Files and directories that the workspace may hold."""
 
-_STATUS: dict[wire.End, ExecStatus] = {
-    wire.End.EXITED: "exited",
-    wire.End.SIGNALLED: "crashed",
-    wire.End.TIMEOUT: "timeout",
-    wire.End.MEMORY: "memory",
-    wire.End.OVERFLOW: "crashed",
-    wire.End.GONE: "crashed",
-    wire.End.FAULT: "crashed",
-}
+
+class _Lost(Exception):
+    """A request that may have run candidate code was lost; ``args[0]`` is the fault that a caller would see."""
 
 
 class ResidentSandbox(Sandbox):
@@ -70,6 +65,7 @@ class ResidentSandbox(Sandbox):
         self._channel: Channel | None = None
         self._owner = 0
         self._modules: set[int] = set()
+        self._pristine = False
         self.generation = 0
         """Counts the runners this sandbox has had."""
 
@@ -99,8 +95,6 @@ class ResidentSandbox(Sandbox):
         self.close()
         reason = self.unavailable_reason()
         if reason is not None:
-            from bai.errors import SandboxUnavailable
-
             raise SandboxUnavailable(f"the {self.name} sandbox cannot work here: {reason}")
         self._launch()
 
@@ -119,6 +113,7 @@ class ResidentSandbox(Sandbox):
             raise
         self.generation += 1
         self._modules.clear()
+        self._pristine = True
         self.stats["start_s"] = time.perf_counter() - began
         self.stats["starts"] = self.stats.get("starts", 0) + 1
 
@@ -179,37 +174,20 @@ class ResidentSandbox(Sandbox):
         env: Mapping[str, str] | None = None,
         wall_s: float | None = None,
     ) -> ExecResult:
-        if isinstance(argv, (str, bytes)) or not argv or not all(isinstance(word, str) for word in argv):
-            raise ConfigError(f"argv must be a non-empty list of strings; got {argv!r:.200}")
         variables = dict(env or {})
-        words = [*argv, *variables, *variables.values()]
-        if any("\0" in word for word in words) or any("=" in name for name in variables):
-            raise ConfigError("arguments and variables hold no NUL character, and names of variables no '='")
+        expect_words(argv, variables)
         return self._execute(wire.Op.EXEC, [list(argv), variables], input, wall_s)
 
     def run_python(self, code: str, *, input: bytes = b"", wall_s: float | None = None) -> ExecResult:
-        _expect_text(code)
+        expect_text(code)
         return self._execute(wire.Op.SCRIPT, code, input, wall_s)
 
     def _execute(self, op: wire.Op, job: Any, stdin: bytes, wall_s: float | None) -> ExecResult:
         answer = self._ask_candidate(op, encode(job, max_bytes=MOST_REQUEST_BYTES), stdin=stdin, wall_s=wall_s)
-        header, end = answer.header, answer.end
-        if end == wire.End.EXITED and wire.MEMORY in answer.frames[1:]:
-            end = wire.End.MEMORY
-        known = end in (wire.End.EXITED, wire.End.SIGNALLED) and header.ident != 0
-        return ExecResult(
-            status=_STATUS[end],
-            exit_code=header.code if known else None,
-            stdout=answer.stdout,
-            stderr=answer.stderr,
-            truncated=header.truncated,
-            wall_s=header.wall_s,
-            cpu_s=header.cpu_s,
-            peak_rss=header.peak_rss,
-        )
+        return make_result(answer)
 
     def load(self, source: str, *, wall_s: float | None = None) -> LoadedModule:
-        _expect_text(source)
+        expect_text(source)
         ident = secrets.randbits(64)
         body = encode(source, max_bytes=MOST_REQUEST_BYTES)
         answer = self._ask_candidate(wire.Op.LOAD, body, wall_s=wall_s, answers=2, ident=ident)
@@ -219,7 +197,7 @@ class ResidentSandbox(Sandbox):
     def call_module(self, target: int, generation: int, answers: int, body: bytes, wall_s: float | None) -> Answer:
         """Passes calls on to a loaded module's process; for :class:`ResidentModule`."""
         if generation != self.generation or not self.alive:
-            return _stand_in(wire.End.GONE)
+            return stand_in(wire.End.GONE)
         return self._ask_candidate(wire.Op.CALL, body, wall_s=wall_s, answers=answers, target=target)
 
     def close_module(self, target: int, generation: int) -> None:
@@ -231,10 +209,13 @@ class ResidentSandbox(Sandbox):
     # Files.
 
     def read(self, path: str, *, max_bytes: int = 16 * MIB) -> bytes:
-        return self._file("read", _expect_path(path), b"", max_bytes)
+        return self._file("read", expect_path(path), b"", max_bytes)
 
     def write(self, path: str, data: bytes) -> None:
-        self._file("write", _expect_path(path), bytes(data), 0)
+        expect_path(path)
+        if len(data) > self.limits.disk_bytes:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+        self._file("write", path, bytes(data), 0)
 
     def snapshot(self) -> Snapshot:
         try:
@@ -251,47 +232,55 @@ class ResidentSandbox(Sandbox):
         self._modules.clear()
         if self._ask(wire.Op.RESET, b"").header.code:
             self._file("empty", ".", b"", 0)
+        self._pristine = True
 
     def _file(self, verb: str, path: str, data: bytes, most: int) -> bytes:
+        self._pristine = False
         body = encode([verb, path, data, most], max_bytes=MOST_REQUEST_BYTES + 2 * self.limits.disk_bytes)
         answer = self._ask(wire.Op.FILE, body, wall_s=FILE_S)
         if len(answer.frames) < 2:
             # A loaded module may have killed the helper: its uid is the same.
             self._ask(wire.Op.RESET, b"")
             answer = self._ask(wire.Op.FILE, body, wall_s=FILE_S)
-        if len(answer.frames) < 2:
-            raise SandboxDied(f"could not {verb} {path!r}: {answer.end.name}; {answer.stderr[-500:]!r}")
-        kind, payload = answer.frames[1][:1], answer.frames[1][1:]
-        if kind == b"R":
-            raise ConfigError(payload.decode("utf-8", "replace"))
-        if kind == b"O":
-            (code,) = struct.unpack("!i", payload)
-            raise OSError(code, os.strerror(code), path)
-        return payload
+        return read_payload(answer, verb, path)
 
     # Requests.
 
     def _ask_candidate(self, op: wire.Op, body: bytes, **options: Any) -> Answer:
-        """Makes a request that runs candidate code, and tells its faults from the machinery's."""
+        """Makes a request that runs candidate code, and tells its faults from the machinery's.
+
+        A request lost with its runner is made once more if nothing had touched the sandbox before it: a runner
+        that something else killed just then is not the candidate's fault, and one that it kills dies twice.
+        """
         self.stats["executions"] = self.stats.get("executions", 0) + 1
+        tries = 2 if self._pristine and op != wire.Op.CALL else 1
+        self._pristine = False
+        for _ in range(tries):
+            try:
+                return self._attempt(op, body, **options)
+            except _Lost as lost:
+                fault: SandboxDied = lost.args[0]
+                self._acquit_machine(fault)
+            if isinstance(fault.__cause__, ChannelBroken) and fault.__cause__.late:
+                return stand_in(wire.End.TIMEOUT)
+        log.warning("a candidate lost its %s sandbox: %s", self.name, fault)
+        return stand_in(wire.End.GONE)
+
+    def _attempt(self, op: wire.Op, body: bytes, **options: Any) -> Answer:
         try:
             answer = self._ask(op, body, **options)
         except SandboxDied as lost:
-            return self._blame(lost)
+            raise _Lost(lost) from lost
         if answer.end == wire.End.FAULT or (op != wire.Op.CALL and not answer.started):
-            fault = SandboxDied(f"the execution did not start: {answer.end.name}; {_tail(answer.stderr)}")
-            if not self._suspects(answer):
+            fault = SandboxDied(f"the execution did not start: {answer.end.name}; {tail(answer.stderr)}")
+            # Code that was already running could have caused this, or a process that cannot be killed.
+            if not self._modules and not answer.stderr.startswith(b"TimeoutError"):
                 raise fault
-            return self._blame(fault)
+            raise _Lost(fault)
         return answer
 
-    def _suspects(self, answer: Answer) -> bool:
-        """Whether candidate code that was already running could have caused this."""
-        return bool(self._modules) or answer.stderr.startswith(b"TimeoutError")
-
-    def _blame(self, fault: SandboxDied) -> Answer:
-        """Decides who lost the runner: the candidate, unless a known-good program fares no better."""
-        late = isinstance(fault.__cause__, ChannelBroken) and fault.__cause__.late
+    def _acquit_machine(self, fault: SandboxDied) -> None:
+        """Raises the fault if a known-good program fares no better in a fresh sandbox."""
         self.close()
         if self._canary:
             raise fault
@@ -302,8 +291,6 @@ class ResidentSandbox(Sandbox):
             raise SandboxDied(f"{fault}; a known-good program fails too: {error}") from error
         if not works:
             raise SandboxDied(f"{fault}; a known-good program gives a wrong answer too") from fault
-        log.warning("a candidate lost its %s sandbox: %s", self.name, fault)
-        return _stand_in(wire.End.TIMEOUT if late else wire.End.GONE)
 
     def _twin(self) -> ResidentSandbox:
         twin = type(self)(limits=self.limits)
@@ -344,22 +331,3 @@ class ResidentSandbox(Sandbox):
             # Interrupted half-way: what comes next on the stream belongs to nobody.
             self.close()
             raise
-
-
-def _tail(text: bytes) -> str:
-    return text.decode("utf-8", "replace").strip()[-500:]
-
-
-def _stand_in(end: wire.End) -> Answer:
-    return Answer(wire.Reply(0, end, False, 0, 0.0, 0.0, 0, 0, 0, 0), b"", b"", b"")
-
-
-def _expect_text(code: object) -> None:
-    if not isinstance(code, str):
-        raise ConfigError(f"expected source code as a string; got {type(code).__name__}")
-
-
-def _expect_path(path: str) -> str:
-    if not isinstance(path, str) or not path or "\0" in path or path.startswith("/") or ".." in path.split("/"):
-        raise ConfigError(f"expected a relative path inside the workspace; got {path!r}")
-    return path

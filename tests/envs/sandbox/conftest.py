@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +55,38 @@ def as_root() -> None:
     """Skips where the test does not run as root."""
     if os.geteuid() != 0:
         pytest.skip("needs to run as root")
+
+
+class Machine:
+    """The machine's processes, each as (process id, start time), zombies left out."""
+
+    def running(self) -> set[tuple[int, str]]:
+        return {(pid, fields[19]) for pid, fields in self._stats().items()}
+
+    def tree(self, root: int) -> set[tuple[int, str]]:
+        """A process and all its descendants."""
+        stats, found = self._stats(), {root}
+        while more := {pid for pid, fields in stats.items() if int(fields[1]) in found} - found:
+            found |= more
+        return {(pid, stats[pid][19]) for pid in found}
+
+    def name(self, pid: int) -> bytes:
+        """Its command line."""
+        with contextlib.suppress(OSError):
+            return Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b""
+
+    def _stats(self) -> dict[int, list[str]]:
+        found = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = path.read_text().rpartition(")")[2].split()
+                if fields[0] not in "ZX":
+                    found[int(path.parent.name)] = fields
+        return found
+
+
+@pytest.fixture
+def machine() -> Machine:
+    """Looks at the machine's processes."""
+    return Machine()

@@ -18,7 +18,8 @@ def add(a, b=10, *, c=0):
     calls += 1
     return a + b + c
 def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
-def fail(kind): raise {"key": KeyError, "exit": SystemExit, "interrupt": KeyboardInterrupt, "stop": StopIteration}[kind](7)
+KINDS = {"key": KeyError, "exit": SystemExit, "interrupt": KeyboardInterrupt, "stop": StopIteration}
+def fail(kind): raise KINDS[kind](7)
 def extend(items): items.append(9)
 def spin():
     while True: pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import signal
@@ -10,10 +9,14 @@ import socket
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bai.envs.sandbox import Sandbox, make_sandbox
+
+if TYPE_CHECKING:
+    from conftest import Machine
 
 SURVIVOR = """
 import os, signal, time
@@ -87,7 +90,8 @@ def test_attacks_are_refused(sandbox: Sandbox, attack: str) -> None:
     generation = sandbox.stats["starts"]
     code = (
         "import ctypes, os, resource, signal, socket, time\nlibc = ctypes.CDLL(None, use_errno=True)\n"
-        f"try:\n    {ATTACKS[attack]}\nexcept (OSError, ValueError, AssertionError) as error: print('refused')\nelse: print('done')"
+        f"try:\n    {ATTACKS[attack]}\nexcept (OSError, ValueError, AssertionError): print('refused')\n"
+        "else: print('done')"
     )
     assert sandbox.run_python(code).stdout in (b"refused\n", b"")
     assert sandbox.run_python("print(1)").stdout == b"1\n"
@@ -243,42 +247,31 @@ def test_a_fork_does_not_answer_in_its_parents_place(sandbox: Sandbox) -> None:
         assert [result.value for result in module.call_many("f", [[1], [2], [3]])] == [1, 2, 3]
 
 
+BUSY = """
+import os
+def f():
+    for _ in range(3):
+        if os.fork() == 0:
+            os.setsid()
+            while True: pass
+"""
+
+
 @pytest.mark.parametrize("way", ["close", "kill"])
-def test_no_process_is_left_behind(backend: str, way: str) -> None:
+def test_no_process_is_left_behind(backend: str, way: str, machine: Machine) -> None:
     """After close, or once its first process is killed, nothing of a busy sandbox runs on."""
     sandbox = make_sandbox(backend)
     sandbox.start()
-    source = "import os\ndef f():\n    for _ in range(3):\n        if os.fork() == 0:\n            os.setsid()\n            while True: pass"
-    sandbox.load(source).call("f")
+    sandbox.load(BUSY).call("f")
     first = sandbox._channel.pid  # type: ignore[attr-defined]
-    started = _tree(first)
+    started = machine.tree(first)
     assert len(started) >= 6
     if way == "kill":
         os.kill(first, signal.SIGKILL)
     else:
         sandbox.close()
     deadline = time.monotonic() + 10
-    while (left := started & _running()) and time.monotonic() < deadline:
+    while (left := started & machine.running()) and time.monotonic() < deadline:
         threading.Event().wait(0.01)
     assert not left
     sandbox.close()
-
-
-def _stats() -> dict[int, list[str]]:
-    found = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            found[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
-    return found
-
-
-def _running() -> set[tuple[int, str]]:
-    """(process id, start time) of every process that is no zombie."""
-    return {(pid, fields[19]) for pid, fields in _stats().items() if fields[0] not in "ZX"}
-
-
-def _tree(root: int) -> set[tuple[int, str]]:
-    stats, found = _stats(), {root}
-    while more := {pid for pid, fields in stats.items() if int(fields[1]) in found} - found:
-        found |= more
-    return {(pid, stats[pid][19]) for pid in found}

@@ -108,7 +108,8 @@ def test_memory_that_no_limit_counts_is_refused(sandbox: Sandbox, code: str) -> 
 def test_an_output_bomb_is_cut(sandbox: Sandbox) -> None:
     """Both streams keep their first bytes and say that there was more; the program runs on."""
     result = sandbox.run_python(
-        "import sys\nfor _ in range(200):\n    sys.stdout.write('a' * 10_000)\n    sys.stderr.write('b' * 10_000)\nraise SystemExit(5)"
+        "import sys\nfor _ in range(200):\n"
+        "    sys.stdout.write('a' * 10_000)\n    sys.stderr.write('b' * 10_000)\nraise SystemExit(5)"
     )
     assert (result.status, result.exit_code, result.truncated) == ("exited", 5, True)
     assert len(result.stdout) == len(result.stderr) == sandbox.limits.output_bytes
@@ -184,14 +185,23 @@ def test_limits_cannot_be_raised(sandbox: Sandbox) -> None:
     assert result.ok and result.stdout == b""
 
 
+GROWING = """
+import os, threading, time
+def grow():
+    for _ in range(6):
+        if os.fork() == 0:
+            y = b'x' * (60 << 20)
+            time.sleep(60)
+def f():
+    threading.Thread(target=grow, daemon=True).start()
+    return 1
+def g(): time.sleep(30)
+"""
+
+
 def test_a_busy_module_is_watched_between_calls(sandbox: Sandbox) -> None:
     """A module that grows after it answered is ended, and its next call says why."""
-    source = (
-        "import threading, os, time\nx = []\ndef grow():\n    for _ in range(6):\n        if os.fork() == 0:\n"
-        "            y = b'x' * (60 << 20); time.sleep(60)\ndef f():\n    threading.Thread(target=grow, daemon=True).start()\n"
-        "    return 1\ndef g(): time.sleep(30)"
-    )
-    with sandbox.load(source) as module:
+    with sandbox.load(GROWING) as module:
         assert module.call("f").value == 1
         assert module.call("g").status == "memory"
 
@@ -212,12 +222,10 @@ def test_time_must_be_positive(sandbox: Sandbox, wall_s: float) -> None:
 
 def test_the_process_limit_is_the_sandboxs_own(backend: str, sandbox: Sandbox) -> None:
     """Processes of one sandbox take nothing from another's allowance."""
-    with (
-        make_sandbox(backend, sandbox.limits) as other,
-        other.load(
-            "import os, time\ndef f():\n    for _ in range(15):\n        if os.fork() == 0: time.sleep(60)\n    return 1"
-        ) as module,
-    ):
+    source = (
+        "import os, time\ndef f():\n    for _ in range(15):\n        if os.fork() == 0: time.sleep(60)\n    return 1"
+    )
+    with make_sandbox(backend, sandbox.limits) as other, other.load(source) as module:
         assert module.call("f").value == 1
         made = int(sandbox.run_python(FORK_BOMB).stdout.split()[0])
         assert made >= sandbox.limits.processes - 3

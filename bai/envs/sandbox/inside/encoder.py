@@ -22,7 +22,7 @@ class Encoder:
     def __init__(self, max_bytes: int) -> None:
         self.out = bytearray()
         self.max_bytes = max_bytes
-        self.path: list[int] = []
+        self.path: set[int] = set()
         self.containers = 0
 
     def put(self, value: Any) -> None:
@@ -48,7 +48,7 @@ class Encoder:
         self.containers += 1
         if self.containers > MAX_CONTAINERS:
             raise CodecError(f"the value has more than {MAX_CONTAINERS} containers")
-        self.path.append(id(owner))
+        self.path.add(id(owner))
         self.out += tag + SIZE.pack(count)
         written = 0
         for item in items:
@@ -56,7 +56,7 @@ class Encoder:
             written += 1
         if written != count:
             raise CodecError("the value changed while it was read")
-        self.path.pop()
+        self.path.discard(id(owner))
 
 
 def _name_of(kind: type) -> str:

@@ -49,6 +49,9 @@ def perform(verb: str, path: str, data: bytes, most: int, scratch: list[str]) ->
         Refused: The path leaves the workspace, or the file is of the wrong kind or too large.
         OSError: The file is missing, the disk is full, ...
     """
+    for folder in scratch:
+        # A candidate may have locked its own directories.
+        os.chmod(folder, 0o700)
     if verb == "read":
         return read(path, most)
     if verb == "pack":
@@ -74,18 +77,20 @@ def _open(path: str, flags: int) -> int:
         raise
 
 
-def _must_be_regular(descriptor: int, path: str) -> int:
-    found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode):
+def _open_regular(path: str, flags: int) -> int:
+    # O_NONBLOCK: a pipe that nobody writes must not hold anyone up.
+    descriptor = _open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise Refused(f"{path!r} is no regular file")
-    return found.st_size
+    return descriptor
 
 
 def read(path: str, most: int) -> bytes:
     """Reads a regular file of at most ``most`` bytes."""
-    descriptor = _open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    descriptor = _open_regular(path, os.O_RDONLY)
     with os.fdopen(descriptor, "rb") as file:
-        size = _must_be_regular(descriptor, path)
+        size = os.fstat(descriptor).st_size
         data = b"" if size > most else file.read(most + 1)
     if size > most or len(data) > most:
         raise Refused(f"{path!r} holds more than the {most} bytes asked for")
@@ -95,9 +100,8 @@ def read(path: str, most: int) -> bytes:
 def write(path: str, data: bytes, mode: int = 0o644) -> None:
     """Writes a regular file, making the directories above it."""
     _make_directories(os.path.dirname(path))
-    descriptor = _open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY)
+    descriptor = _open_regular(path, os.O_WRONLY | os.O_CREAT)
     with os.fdopen(descriptor, "wb") as file:
-        _must_be_regular(descriptor, path)
         os.ftruncate(descriptor, 0)
         file.write(data)
         os.fchmod(descriptor, mode)

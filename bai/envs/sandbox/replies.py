@@ -1,0 +1,91 @@
+"""Reading a runner's replies, and checking what is asked of it."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from bai.envs.sandbox.base import ExecResult, ExecStatus
+from bai.envs.sandbox.channel import Answer
+from bai.envs.sandbox.inside import wire
+from bai.errors import ConfigError, SandboxDied
+
+__all__ = ["expect_path", "expect_text", "expect_words", "make_result", "read_payload", "stand_in", "tail"]
+
+_STATUS: dict[wire.End, ExecStatus] = {
+    wire.End.EXITED: "exited",
+    wire.End.SIGNALLED: "crashed",
+    wire.End.TIMEOUT: "timeout",
+    wire.End.MEMORY: "memory",
+    wire.End.OVERFLOW: "crashed",
+    wire.End.GONE: "crashed",
+    wire.End.FAULT: "crashed",
+}
+
+
+def stand_in(end: wire.End) -> Answer:
+    """The reply of a runner that is gone."""
+    return Answer(wire.Reply(0, end, False, 0, 0.0, 0.0, 0, 0, 0, 0), b"", b"", b"")
+
+
+def tail(text: bytes) -> str:
+    """The end of a message, for people."""
+    return text.decode("utf-8", "replace").strip()[-500:]
+
+
+def make_result(answer: Answer) -> ExecResult:
+    """Makes the result of a program or a script."""
+    header, end = answer.header, answer.end
+    if end == wire.End.EXITED and wire.MEMORY in answer.frames[1:]:
+        end = wire.End.MEMORY
+    return ExecResult(
+        status=_STATUS[end],
+        exit_code=header.code if end in (wire.End.EXITED, wire.End.SIGNALLED) else None,
+        stdout=answer.stdout,
+        stderr=answer.stderr,
+        truncated=header.truncated,
+        wall_s=header.wall_s,
+        cpu_s=header.cpu_s,
+        peak_rss=header.peak_rss,
+    )
+
+
+def read_payload(answer: Answer, verb: str, path: str) -> bytes:
+    """Gives what work on a file brought.
+
+    Raises:
+        ConfigError: The path or the file is not one that may be used.
+        OSError: It is missing, the disk is full, ...
+        SandboxDied: There is no answer.
+    """
+    if len(answer.frames) < 2:
+        raise SandboxDied(f"could not {verb} {path!r}: {answer.end.name}; {tail(answer.stderr)}")
+    kind, payload = answer.frames[1][:1], answer.frames[1][1:]
+    if kind == b"R":
+        raise ConfigError(payload.decode("utf-8", "replace"))
+    if kind == b"O":
+        (code,) = struct.unpack("!i", payload)
+        raise OSError(code, os.strerror(code), path)
+    return payload
+
+
+def expect_text(code: object) -> None:
+    """Refuses source that is no string."""
+    if not isinstance(code, str):
+        raise ConfigError(f"expected source code as a string; got {type(code).__name__}")
+
+
+def expect_path(path: str) -> str:
+    """Refuses a path that is not plainly inside the workspace."""
+    if not isinstance(path, str) or not path or "\0" in path or path.startswith("/") or ".." in path.split("/"):
+        raise ConfigError(f"expected a relative path inside the workspace; got {path!r}")
+    return path
+
+
+def expect_words(argv: object, variables: dict[str, str]) -> None:
+    """Refuses what cannot be a program's arguments and variables."""
+    if not isinstance(argv, (list, tuple)) or not argv or not all(isinstance(word, str) for word in argv):
+        raise ConfigError(f"argv must be a non-empty list of strings; got {argv!r:.200}")
+    words = [*argv, *variables, *variables.values()]
+    if any("\0" in word for word in words) or any("=" in name for name in variables):
+        raise ConfigError("arguments and variables hold no NUL character, and names of variables no '='")

@@ -1,0 +1,300 @@
+"""Starting, losing, forking and ending sandboxes; who is to blame for a lost runner."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bai.envs.sandbox import SANDBOXES, Sandbox, make_sandbox, resolve_sandbox
+from bai.envs.sandbox.process import ProcessSandbox
+from bai.errors import ConfigError, SandboxDied, SandboxUnavailable
+
+if TYPE_CHECKING:
+    from conftest import Machine
+
+
+def _first(sandbox: Sandbox) -> int:
+    return int(sandbox._channel.pid)  # type: ignore[attr-defined]
+
+
+def test_close_is_idempotent_and_allowed_before_start(backend: str) -> None:
+    """Closing twice, or before starting, does nothing; starting again works."""
+    sandbox = make_sandbox(backend)
+    sandbox.close()
+    assert not sandbox.alive
+    sandbox.start()
+    sandbox.start()
+    assert sandbox.alive and sandbox.stats["starts"] == 1 and sandbox.stats["start_s"] > 0
+    sandbox.close()
+    sandbox.close()
+    assert not sandbox.alive
+
+
+def test_a_killed_runner_is_replaced(backend: str) -> None:
+    """A runner that dies between executions is restarted for the next one, with an empty workspace."""
+    with make_sandbox(backend) as sandbox:
+        sandbox.write("f", b"1")
+        with sandbox.load("def f(): return 1") as module:
+            os.kill(_first(sandbox), signal.SIGKILL)
+            while sandbox.alive:
+                threading.Event().wait(0.001)
+            assert module.call("f").status == "crashed"
+        assert sandbox.run_python("import os; print(os.listdir('.'))").stdout == b"[]\n"
+        assert sandbox.stats["starts"] == 2
+
+
+@pytest.mark.parametrize("way", ["run_python", "exec", "call", "load"])
+def test_a_runner_lost_under_a_candidate_is_the_candidates_crash(backend: str, way: str) -> None:
+    """Once candidate code runs, losing the runner is a crash, because a known-good program still works."""
+    with make_sandbox(backend) as sandbox:
+        sandbox.write("used", b"")
+        module = sandbox.load("import time\ndef f(): time.sleep(30)") if way == "call" else None
+        killer = threading.Timer(0.3, os.kill, (_first(sandbox), signal.SIGKILL))
+        killer.start()
+        if way == "run_python":
+            status = sandbox.run_python("import time; time.sleep(30)").status
+        elif way == "exec":
+            status = sandbox.exec(["sleep", "30"]).status
+        elif way == "load":
+            error = sandbox.load("import time; time.sleep(30)").load_error
+            assert error is not None
+            status = error.status
+        else:
+            assert module is not None
+            status = module.call("f").status
+        killer.join()
+        assert status == "crashed"
+        assert sandbox.run_python("print(1)").stdout == b"1\n"
+
+
+@pytest.mark.parametrize("way", ["run_python", "load"])
+def test_an_innocent_candidate_gets_its_result_all_the_same(backend: str, way: str) -> None:
+    """A runner killed by something else under a candidate that had a fresh sandbox: the candidate runs again."""
+    with make_sandbox(backend) as sandbox:
+        killer = threading.Timer(0.2, os.kill, (_first(sandbox), signal.SIGKILL))
+        killer.start()
+        if way == "load":
+            with sandbox.load("import time; time.sleep(0.6)\ndef f(): return 3") as module:
+                assert module.call("f").value == 3
+        else:
+            assert sandbox.run_python("import time; time.sleep(0.6); print(3)").stdout == b"3\n"
+        killer.join()
+        assert sandbox.stats["starts"] == 2
+
+
+def test_a_runner_lost_where_nothing_works_is_the_machines_fault(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a known-good program fails as well, the machinery is to blame."""
+    with make_sandbox(backend) as sandbox:
+        monkeypatch.setattr(f"bai.envs.sandbox.{backend}.BOOTSTRAP", "raise SystemExit('broken')")
+        killer = threading.Timer(0.2, os.kill, (_first(sandbox), signal.SIGKILL))
+        killer.start()
+        with pytest.raises(SandboxDied, match="known-good"):
+            sandbox.run_python("import time; time.sleep(30)")
+        killer.join()
+        with pytest.raises(SandboxDied, match="broken"):
+            sandbox.run_python("print(1)")
+        monkeypatch.undo()
+        assert sandbox.run_python("print(1)").ok
+
+
+def test_a_sandbox_outlives_the_thread_that_started_it(backend: str) -> None:
+    """The kernel's "die with the parent" means a thread; a worker's end must not end its sandboxes."""
+    sandbox = make_sandbox(backend)
+    starter = threading.Thread(target=sandbox.start)
+    starter.start()
+    starter.join()
+    threading.Event().wait(0.1)
+    assert sandbox.run_python("print(1)").ok and sandbox.stats["starts"] == 1
+    sandbox.close()
+
+
+ORPHAN = """
+import os, sys, time
+from bai.envs.sandbox import make_sandbox
+sandbox = make_sandbox(sys.argv[1])
+sandbox.start()
+module = sandbox.load("import os\\ndef f():\\n    if os.fork() == 0:\\n        os.setsid()\\n        while True: pass")
+module.call("f")
+module.call("f")
+if os.fork() == 0:
+    time.sleep(600)  # holds copies of the pipes' ends
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_nothing_outlives_a_killed_parent(backend: str, machine: Machine) -> None:
+    """A parent killed by SIGKILL leaves no runner and no candidate, even where a fork of it holds the pipes."""
+    parent = subprocess.Popen([sys.executable, "-c", ORPHAN, backend], stdout=subprocess.PIPE)
+    assert parent.stdout is not None and parent.stdout.readline() == b"ready\n"
+    tree, name = machine.tree(parent.pid), machine.name(parent.pid)
+    helper = {entry for entry in tree if entry[0] != parent.pid and machine.name(entry[0]) == name}
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    for _ in range(1000):
+        left = (tree - helper) & machine.running()
+        if not left:
+            break
+        threading.Event().wait(0.01)
+    for pid, _ in helper & machine.running():
+        os.kill(pid, signal.SIGKILL)
+    assert len(tree - helper) >= 5 and not left
+
+
+def test_a_forked_process_gets_its_own_runner(backend: str) -> None:
+    """After ``os.fork`` the child starts anew, and closing there leaves the parent's sandbox alone."""
+    with make_sandbox(backend) as sandbox:
+        sandbox.write("mine", b"1")
+        pid = os.fork()
+        if pid == 0:
+            done = not sandbox.alive and sandbox.run_python("import os; print(os.listdir('.'))").stdout == b"[]\n"
+            sandbox.close()
+            os._exit(0 if done else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert sandbox.alive and sandbox.read("mine") == b"1"
+        assert sandbox.stats["starts"] == 1
+
+
+def test_names_are_resolved(backend: str) -> None:
+    """``auto`` takes the strongest that works; unknown names say what there is."""
+    assert resolve_sandbox(backend) == backend
+    assert resolve_sandbox("auto") in SANDBOXES
+    assert isinstance(Sandbox.auto(), Sandbox)
+    with pytest.raises(ConfigError, match="process"):
+        make_sandbox("chroot")
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that cannot work says why, and which ones do."""
+    from bai.envs.sandbox import bubblewrap
+
+    monkeypatch.setenv("PATH", "/nowhere")
+    bubblewrap.probe.cache_clear()
+    try:
+        with pytest.raises(SandboxUnavailable, match="apt-get install bubblewrap"):
+            make_sandbox("bubblewrap")
+    finally:
+        bubblewrap.probe.cache_clear()
+
+
+def test_faults_survive_pickling() -> None:
+    """Workers send faults home."""
+    fault = pickle.loads(pickle.dumps(SandboxDied("gone")))
+    assert isinstance(fault, SandboxDied) and str(fault) == "gone"
+
+
+@pytest.mark.parametrize("mode", ["uid", "plain"])
+def test_weaker_process_modes_keep_their_smaller_promises(mode: str) -> None:
+    """Without namespaces the process backend still runs, limits, and ends what it started."""
+    if mode == "uid" and os.geteuid() != 0:
+        pytest.skip("needs to run as root")
+    if mode == "plain" and os.geteuid() == 0:
+        pytest.skip("needs to run as an ordinary user; see test_as_an_ordinary_user")
+    exercise(ProcessSandbox(mode=mode))
+
+
+SURVIVOR = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(300)
+    open("survivor", "w").write(str(pid))
+    os._exit(0)
+os.wait()
+"""
+GROWING = """
+import os, time
+def f(x): return x + 1
+def g():
+    if os.fork() == 0: time.sleep(300)
+    return 1
+"""
+BOMB = """
+import os, time
+try:
+    while True:
+        if os.fork() == 0: time.sleep(300)
+except OSError:
+    print('stopped')
+"""
+ATTACK = """
+import os, resource
+for step in (
+    lambda: os.kill(1, 9),
+    lambda: open('/proc/1/mem'),
+    lambda: resource.prlimit(1, resource.RLIMIT_CPU, (0, 0)),
+):
+    try: step()
+    except OSError: pass
+"""
+
+
+def exercise(sandbox: Sandbox) -> None:
+    """What every mode must do."""
+    with sandbox:
+        assert sandbox.run_python("print(1)").stdout == b"1\n"
+        assert sandbox.run_python(SURVIVOR).ok
+        left = int(sandbox.read("survivor"))
+        assert sandbox.run_python(f"import os; print(os.path.exists('/proc/{left}/stat'))").stdout == b"False\n"
+        with sandbox.load(GROWING) as module:
+            assert module.call("f", (1,)).value == 2
+            assert module.call("g").value == 1
+        assert sandbox.run_python("while True: pass", wall_s=0.3).status == "timeout"
+        assert sandbox.run_python("x = b'x' * (1 << 31)").status == "memory"
+        assert sandbox.run_python(BOMB).stdout == b"stopped\n"
+        filled = sandbox.run_python("n = 0\nwhile True:\n    open(f'f{n}', 'wb').write(b'x' * (1 << 20)); n += 1")
+        assert not filled.ok
+        sandbox.reset()
+        assert sandbox.run_python("import os; print(os.listdir('.'))").stdout == b"[]\n"
+        sandbox.write("a/b", b"c")
+        assert sandbox.read("a/b") == b"c"
+        assert sandbox.capabilities.not_stopped
+
+
+ORDINARY = """
+import os, sys
+sys.path[:0] = sys.argv[1].split(os.pathsep)
+os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+os.environ["HOME"] = "/tmp"
+from bai.envs.sandbox.bubblewrap import BubblewrapSandbox
+from bai.envs.sandbox.process import ProcessSandbox
+import test_life
+tried = [ProcessSandbox(mode="plain")]
+tried += [ProcessSandbox()] if ProcessSandbox().mode == "namespaces" else []
+tried += [BubblewrapSandbox()] if BubblewrapSandbox.unavailable_reason() is None else []
+for sandbox in tried:
+    test_life.exercise(sandbox)
+    if sandbox.capabilities.processes_hidden:
+        with sandbox:
+            assert sandbox.run_python(test_life.ATTACK).ok and sandbox.run_python("print(1)").ok
+            assert sandbox.stats["starts"] <= 2
+print("fine", len(tried))
+"""
+
+
+@pytest.mark.root
+def test_as_an_ordinary_user(as_root: None) -> None:
+    """Every mode works for a user without rights too, in user namespaces where the kernel gives them."""
+    python = "/usr/bin/python3"
+    version = subprocess.run([python, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True)
+    if version.stdout.strip() != str(sys.version_info[:2]):
+        pytest.skip(f"needs {python} of the version under test, which an ordinary user may run")
+    import gymnasium
+
+    import bai
+
+    paths = [Path(bai.__file__).parents[1], Path(gymnasium.__file__).parents[1], Path(__file__).parent]
+    joined = os.pathsep.join(map(str, paths))
+    done = subprocess.run([python, "-c", ORDINARY, joined], capture_output=True, text=True, cwd="/")
+    assert done.returncode == 0 and "fine" in done.stdout, done.stderr[-3000:]
