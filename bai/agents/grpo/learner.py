@@ -71,8 +71,10 @@ class GRPOTorchLearner(TorchLearner):
     def _make_modules_ddp_if_necessary(self) -> None:
         """Gives all learners the first one's weights; gradients are averaged without a wrapper."""
         if self.config.num_learners > 1:
-            for tensor in (*self.module.parameters(), *self.module.buffers()):
-                dist.broadcast(tensor, src=0)
+            for module_id in self.module.keys():  # noqa: SIM118 - RLlib's MultiRLModule iterates over pairs
+                module = self.module[module_id]
+                for tensor in (*module.parameters(), *module.buffers()):
+                    dist.broadcast(tensor, src=0)
 
     # Updating.
 
@@ -202,7 +204,7 @@ class GRPOTorchLearner(TorchLearner):
             model.update_router_bias(load)
 
     def _balanced_models(self) -> Iterator[Any]:
-        for module_id in self.module.keys():  # noqa: SIM118 - RLlib's MultiRLModule iterates over pairs
+        for module_id in self.module.keys():  # noqa: SIM118
             model = self.module[module_id].unwrapped().model
             if getattr(model.config, "router_bias_update_rate", 0) > 0:
                 yield model
