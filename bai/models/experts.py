@@ -108,7 +108,7 @@ def _sorted(self: BaiExperts, hidden_states: Tensor, top_k_index: Tensor, top_k_
     ):
         gate, up = F.linear(x, gate_up).chunk(2, dim=-1)
         parts.append(F.linear(self.act_fn(gate) * up * weight, down))
-    return torch.zeros_like(hidden_states).index_add_(0, token, torch.cat(parts))
+    return torch.zeros_like(hidden_states).index_add_(0, token, torch.cat(parts).to(hidden_states.dtype))
 
 
 ExpertsInterface.register(AUTO_EXPERTS, _auto)
