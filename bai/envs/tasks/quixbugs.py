@@ -69,13 +69,17 @@ def _node_class(row: Row) -> str:
 
 
 def _prompt(row: Row, public: tuple[Case, ...]) -> str:
-    node = f"\nIt works on this class, which is there already:\n\n{_node_class(row)}\n" if _node_class(row) else ""
+    node = (
+        f"\nIt works on this class, which is there already:\n\n```python\n{_node_class(row).strip()}\n```\n"
+        if _node_class(row)
+        else ""
+    )
     shown = "".join(
         f"\nFor example, {row.text('name')}{_arguments(case)} returns {case.expected!r}.\n" for case in public
     )
     return (
         f"The program below has a fault in one line. Write the repaired program.\n{node}{shown}\n"
-        f"{row.text('buggy').strip()}\n"
+        f"```python\n{row.text('buggy').strip()}\n```\n"
     )
 
 
