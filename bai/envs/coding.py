@@ -84,7 +84,7 @@ class CodingEnv(TextEnv[CodingTask]):
     | `difficulty` | `None` | a number, or a list of numbers; 1 to 5 for `micro`; None: all |
     | `max_turns` | `1` | attempts in an episode |
     | `sandbox` | `"auto"` | `process`, `bubblewrap`, or the strongest that works here |
-    | `wall_s` | `10.0` | seconds for loading an answer and running all tests on it |
+    | `wall_s` | `10.0` | seconds for loading an answer and running all tests on it; for the plus sets, four times the reference's seconds if that is more |
     | `memory_mb` | `512` | mebibytes of memory for all its processes together |
     | `reward` | `"binary"` | `binary` or `fraction` |
     | `render_mode` | `None` | `ansi`: `render()` returns the transcript; `human`: it is printed |

@@ -110,7 +110,22 @@ def test_the_oracle_earns_all_and_silence_nothing(make: Callable[..., CodingEnv]
     assert info["verdict"] == {"status": "failed", "score": 0.0, "detail": "the answer is empty"}
 
 
-def test_every_file_of_a_set_comes_up(make: Callable[..., CodingEnv]) -> None:
+def test_micro_is_solved_by_its_references_and_by_nothing_shorter() -> None:
+    """Over both splits and every difficulty: reference 1.0, empty and one-line wrong answers 0.0."""
+    for split in ("train", "heldout"):
+        for difficulty in range(1, 6):
+            env = gym.make("bai/Coding-v0", split=split, difficulty=difficulty, max_turns=2).unwrapped
+            assert isinstance(env, CodingEnv)
+            for seed in range(3):
+                _, info = env.reset(seed=seed)
+                assert env.step(next(env.oracle()))[1:3] == (1.0, True), info
+                assert env.task is not None
+                env.reset(options={"task_id": info["task_id"]})
+                assert env.step("")[1:3] == (0.0, False)
+                assert env.step(f"def {env.task.entry_point}(*args): return None")[1:3] == (0.0, True), info
+
+
+def test_every_task_of_a_set_comes_up(make: Callable[..., CodingEnv]) -> None:
     """Seeds reach every task, and the draw depends on the seed alone."""
     env = make()
     drawn = [env.reset(seed=seed)[1]["task_id"] for seed in range(20)]

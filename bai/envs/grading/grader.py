@@ -10,7 +10,7 @@ from bai.envs.grading.answers import assemble, with_adapter
 from bai.envs.grading.base import Budget, gone_verdict, known_name
 from bai.envs.grading.cases import CaseJudge
 from bai.envs.grading.feedback import MAX_SHOWN, Feedback, check_public
-from bai.envs.grading.references import cases_of
+from bai.envs.grading.references import expected_of
 from bai.envs.grading.scripts import ScriptJudge
 from bai.envs.sandbox.base import CallResult, LoadedModule
 from bai.envs.sandbox.pool import SandboxPool
@@ -25,6 +25,8 @@ _proven: WeakSet[SandboxPool] = WeakSet()
 """Pools in which the canary has lived; a forked process starts over, as its pools do."""
 os.register_at_fork(after_in_child=_proven.clear)
 
+_SLACK = 4.0
+"""An answer may be this much slower than the reference, as in EvalPlus."""
 _SUSPECT = ("timeout", "crashed", "memory")
 """Ends that a failing machine could have caused too."""
 
@@ -38,7 +40,8 @@ class Grader:
 
     Args:
         pool: Where sandboxes come from.
-        wall_s: Seconds for loading an answer and all its tests.
+        wall_s: Seconds for loading an answer and all its tests. Where the reference computes the expected
+            values, an answer has four times the reference's seconds if that is more.
     """
 
     def __init__(self, pool: SandboxPool, *, wall_s: float) -> None:
@@ -59,15 +62,16 @@ class Grader:
         unfit = _unfit(answer)
         if unfit:
             return _failed(unfit)
-        tests = task.hidden
+        tests, wall_s = task.hidden, self._wall_s
         if isinstance(tests, ReferenceTests):
-            tests = cases_of(task, tests, self._pool)
+            expected = expected_of(task, tests, self._pool)
+            tests, wall_s = expected.tests, max(wall_s, _SLACK * expected.seconds)
         source = with_adapter(assemble(task, answer), tests.adapter)
 
         def judge(module: LoadedModule, budget: Budget) -> Feedback:
             return Feedback(_judge(tests, task.entry_point, module, budget, partial), "")
 
-        return self._tried(source, judge).verdict
+        return self._tried(source, judge, wall_s).verdict
 
     def check(self, task: CodingTask, answer: str) -> Feedback:
         """Tries an answer on the public examples; tells nothing of the hidden tests.
@@ -78,12 +82,16 @@ class Grader:
         unfit = _unfit(answer)
         if unfit:
             return Feedback(_failed(unfit), unfit)
-        return self._tried(assemble(task, answer), lambda module, budget: check_public(task, module, budget))
 
-    def _tried(self, source: str, judge: Callable[[LoadedModule, Budget], Feedback]) -> Feedback:
+        def judge(module: LoadedModule, budget: Budget) -> Feedback:
+            return check_public(task, module, budget)
+
+        return self._tried(assemble(task, answer), judge, self._wall_s)
+
+    def _tried(self, source: str, judge: Callable[[LoadedModule, Budget], Feedback], wall_s: float) -> Feedback:
         for _ in range(2):
             try:
-                finding = self._held(source, judge)
+                finding = self._held(source, judge, wall_s)
             except SandboxDied:  # any other fault cannot be the candidate's doing
                 self._check_canary()
                 continue
@@ -93,9 +101,9 @@ class Grader:
         detail = "its sandbox did not outlive it, twice, while a known good program's did"
         return Feedback(Verdict(status="tampered", score=0.0, detail=detail), detail)
 
-    def _held(self, source: str, judge: Callable[[LoadedModule, Budget], Feedback]) -> Feedback:
+    def _held(self, source: str, judge: Callable[[LoadedModule, Budget], Feedback], wall_s: float) -> Feedback:
         with self._pool.lease() as sandbox:
-            budget = Budget(self._wall_s)
+            budget = Budget(wall_s)
             with sandbox.load(source, wall_s=budget.left_s) as module:
                 if module.load_error is not None:
                     return _load_finding(module.load_error)

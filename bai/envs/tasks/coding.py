@@ -74,7 +74,7 @@ class ReferenceTests:
     """Public source loaded after the candidate's."""
     call: str = ""
     """What to call: a function of the adapter; empty for the entry point."""
-    wall_s: float = 60.0
+    wall_s: float = 300.0
     """Seconds the reference may take over all calls; it is trusted to end, this bounds mistakes."""
 
 

@@ -121,8 +121,8 @@ def _tests(row: Row, inputs: Sequence[Sequence[Any]], rule: Rule, adapter: str =
 def _inputs(row: Row) -> list[list[Any]]:
     # One task (Mbpp/793) says {} where it has no further input.
     more = row.items_of("plus_input", list) if row.get("plus_input") else []
-    left_out = _LEFT_OUT.get(row.text("task_id"), lambda args: False)
-    inputs = [args for args in row.items_of("base_input", list) + more if not left_out(args)]
+    left_out = _LEFT_OUT.get(row.text("task_id"))
+    inputs = [args for args in row.items_of("base_input", list) + more if left_out is None or not left_out(args)]
     if not inputs:
         raise row.malformed("base_input", "expected at least one list of arguments")
     return inputs

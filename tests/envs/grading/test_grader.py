@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bai.envs.grading import script_process
+from bai.envs.grading import references, script_process
 from bai.envs.grading.grader import Grader
 from bai.envs.tasks.coding import Case, CaseTests, CodingTask, ReferenceTests, ScriptTests
 from bai.errors import InfraError
@@ -149,6 +149,23 @@ def test_a_reference_is_run_once_a_task(grader: Grader, task_of: Make) -> None:
     verdicts = [grader.grade(task, RIGHT) for _ in range(3)]
     assert all(verdict.score == 1.0 for verdict in verdicts)
     assert time.monotonic() - started < 3 * 1.5
+
+
+def test_an_answer_has_as_long_as_a_slow_reference(hasty: Grader, task_of: Make) -> None:
+    """Where the reference itself takes longer than the limit, an answer as slow as it still passes."""
+    slow = "import time\ndef double(x):\n    time.sleep(0.5)\n    return 2 * x"
+    task = task_of(reference=slow, hidden=ReferenceTests(inputs=((1,), (2,), (3,))))
+    assert hasty.grade(task, slow).status == "passed"
+    assert hasty.grade(task_of(), slow).status == "timeout"
+
+
+def test_large_expected_values_are_not_kept(grader: Grader, task_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes much memory is computed anew: the verdict is the same."""
+    monkeypatch.setattr(references, "_MOST_KEPT_BYTES", 100)
+    text = "def double(x): return 'ab' * x"
+    tests = ReferenceTests(inputs=((100,), (200,)))
+    assert [grader.grade(task_of(reference=text, hidden=tests), text).score for _ in range(2)] == [1.0, 1.0]
+    assert tests not in references._known
 
 
 def test_a_broken_reference_is_nobody_s_score(grader: Grader, task_of: Make) -> None:
