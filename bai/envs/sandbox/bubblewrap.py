@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from bai.envs.sandbox import inside, layout
 from bai.envs.sandbox.base import Capabilities, Limits
-from bai.envs.sandbox.process import COMMON, can_change_uid
+from bai.envs.sandbox.process import COMMON, can_change_uid, without_filter
 from bai.envs.sandbox.resident import BOOTSTRAP, ResidentSandbox
 from bai.envs.sandbox.uids import UidLease
 
@@ -43,7 +43,7 @@ class BubblewrapSandbox(ResidentSandbox):
 
     @property
     def capabilities(self) -> Capabilities:
-        return _CAPABILITIES
+        return without_filter(_CAPABILITIES)
 
     def _command(self) -> tuple[list[str], dict[str, str]]:
         if can_change_uid():

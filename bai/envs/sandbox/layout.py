@@ -10,7 +10,17 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["ENVIRONMENT", "PACKAGES", "SCRATCH", "WORKSPACE", "Layout", "build_layout", "interpreter"]
+__all__ = [
+    "ENVIRONMENT",
+    "PACKAGES",
+    "SCRATCH",
+    "WORKSPACE",
+    "Layout",
+    "build_layout",
+    "hidden_from_others",
+    "interpreter",
+    "path_variable",
+]
 
 WORKSPACE = "/workspace"
 """Working directory of every execution, where the file system is the sandbox's own."""

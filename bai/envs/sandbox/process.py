@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
 from bai.envs.sandbox import inside, layout
 from bai.envs.sandbox.base import Capabilities, Limits
+from bai.envs.sandbox.inside import files, landlock, seccomp
 from bai.envs.sandbox.resident import BOOTSTRAP, ResidentSandbox
 from bai.envs.sandbox.uids import UidLease
-from bai.errors import InfraError
+from bai.errors import InfraError, SandboxUnavailable
 
-__all__ = ["COMMON", "ProcessSandbox", "can_change_uid"]
+__all__ = ["COMMON", "ProcessSandbox", "can_change_uid", "without_filter"]
 
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _INSIDE = str(Path(inside.__file__).parent)
 
 
@@ -31,9 +35,11 @@ class ProcessSandbox(ResidentSandbox):
         system directories, the interpreter and a few packages. As root, each sandbox's
         candidates also have a uid of their own; as an ordinary user, a user namespace.
     ``uid``
-        As root without the right to make namespaces: a uid of its own, killed as a whole.
+        As root without the right to make namespaces: a uid of its own, killed as a whole;
+        Landlock where the kernel has it, and no sockets.
     ``plain``
-        Resource limits and a watch over the process tree, and nothing more.
+        As an ordinary user without namespaces: resource limits, a watch over the process
+        tree, Landlock where the kernel has it, and no sockets.
 
     :attr:`capabilities` says which of the promises hold, and what is not stopped.
     """
@@ -57,15 +63,22 @@ class ProcessSandbox(ResidentSandbox):
     def unavailable_reason(cls) -> str | None:
         if not hasattr(os, "pidfd_open"):
             return "it needs Linux 5.4 or newer"
-        return None
+        return _unreachable() if _best_mode() == "uid" else None
+
+    def _why_not(self) -> str | None:
+        return self.unavailable_reason() if self._mode is None else None
 
     @property
     def capabilities(self) -> Capabilities:
-        return _CAPABILITIES[self.mode]
+        if self.mode == "namespaces":
+            return without_filter(_NAMESPACES)
+        return without_filter(_without_namespaces(own_uid=self.mode == "uid"))
 
     def _command(self) -> tuple[list[str], dict[str, str]]:
         if can_change_uid():
             self._uid = UidLease()
+        if self.mode == "uid" and (reason := _unreachable()):
+            raise SandboxUnavailable(f"the process sandbox cannot work here: {reason}")
         if self.mode != "namespaces":
             self._folder = tempfile.mkdtemp(prefix="bai-sandbox-")
             Path(self._folder).chmod(0o711)
@@ -98,6 +111,8 @@ class ProcessSandbox(ResidentSandbox):
             "environment": {**environment, "PATH": layout.path_variable()},
             "own_disk": False,
             "count_user": self._uid is None,
+            "sockets": False,
+            "landlock": {"read_only": [source for source, _ in shown.binds], "devices": _DEVICES},
         }
 
     def _release(self, *, owner: bool) -> None:
@@ -109,6 +124,9 @@ class ProcessSandbox(ResidentSandbox):
             self._uid = None
         if self._folder is not None:
             if owner:
+                # Flattened first: a candidate's tree may be deeper than rmtree can recurse.
+                with contextlib.suppress(OSError):
+                    files.empty(self._workspace)
                 shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
@@ -123,14 +141,11 @@ def can_change_uid() -> bool:
     """Whether this is a root that may become other users, rather than one in name only."""
     if os.geteuid() != 0:
         return False
-    pid = os.fork()
-    if pid == 0:
-        with contextlib.suppress(OSError):
-            os.setgroups([])
-            os.setresuid(65_000, 65_000, 65_000)
-            os._exit(0)
-        os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    try:
+        done = subprocess.run(["/bin/sh", "-c", ":"], user=65_000, group=65_000, extra_groups=[], check=False, cwd="/")
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
 
 
 @functools.cache
@@ -141,53 +156,60 @@ def _best_mode() -> str:
     return "uid" if can_change_uid() else "plain"
 
 
+def _unreachable() -> str | None:
+    """Why another user could not run the interpreter, or None if it could."""
+    closed = layout.hidden_from_others(layout.interpreter())
+    return (
+        None if closed is None else f"its candidates' user cannot run {layout.interpreter()}: {closed} is closed to it"
+    )
+
+
 COMMON = (
     "a kernel bug that a process can reach with ordinary system calls",
     "use of processor time on every core until the time limit",
+    "signals between sandboxes that run at the same time, by timing or by locks on shared read-only files",
 )
 """What no backend here stops."""
 
-_CAPABILITIES = {
-    "namespaces": Capabilities(
-        network_blocked=True,
-        filesystem_hidden=True,
-        filesystem_readonly=True,
-        processes_hidden=True,
-        tree_memory=True,
-        tree_processes=True,
-        disk_limited=True,
-        not_stopped=COMMON,
-    ),
-    "uid": Capabilities(
-        network_blocked=False,
-        filesystem_hidden=False,
-        filesystem_readonly=False,
+_NAMESPACES = Capabilities(
+    network_blocked=True,
+    filesystem_hidden=True,
+    filesystem_readonly=True,
+    processes_hidden=True,
+    tree_memory=True,
+    tree_processes=True,
+    disk_limited=True,
+    not_stopped=COMMON,
+)
+
+
+def without_filter(capabilities: Capabilities) -> Capabilities:
+    """Takes back what depends on the system call filter, where this machine has none."""
+    if seccomp.build_filter() is not None:
+        return capabilities
+    lost = "memory in anonymous files and shared segments (no system call filter for this machine)"
+    return dataclasses.replace(capabilities, tree_memory=False, not_stopped=(*capabilities.not_stopped, lost))
+
+
+def _without_namespaces(*, own_uid: bool) -> Capabilities:
+    """What is left where the kernel gives no namespaces."""
+    version, filtered = landlock.version(), seccomp.build_filter() is not None
+    signals = own_uid or version >= landlock.NO_SIGNALS_SINCE
+    lacking = {
+        "network connections": filtered,
+        "reading every file that the user of the sandbox may read": version > 0,
+        "writing every file that the user of the sandbox may write": version > 0,
+        "signals to every process of the user running bai, the runner included": signals,
+        "seeing that a file or a process exists": False,
+        "processes that the same user starts elsewhere count towards the process limit": own_uid,
+    }
+    return Capabilities(
+        network_blocked=filtered,
+        filesystem_hidden=version > 0,
+        filesystem_readonly=version > 0,
         processes_hidden=False,
         tree_memory=True,
-        tree_processes=True,
+        tree_processes=own_uid,
         disk_limited=True,
-        not_stopped=(
-            *COMMON,
-            "network connections",
-            "reading files of the host that every user may read",
-            "writing to directories of the host that every user may write, such as /tmp",
-            "seeing the host's processes (signals to them are refused)",
-        ),
-    ),
-    "plain": Capabilities(
-        network_blocked=False,
-        filesystem_hidden=False,
-        filesystem_readonly=False,
-        processes_hidden=False,
-        tree_memory=True,
-        tree_processes=False,
-        disk_limited=True,
-        not_stopped=(
-            *COMMON,
-            "network connections",
-            "reading and writing every file that the user running bai may read and write",
-            "signals to every process of that user, the runner included",
-            "processes that the user starts elsewhere count towards the process limit",
-        ),
-    ),
-}
+        not_stopped=(*COMMON, *(what for what, stopped in lacking.items() if not stopped)),
+    )

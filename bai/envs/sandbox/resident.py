@@ -93,17 +93,20 @@ class ResidentSandbox(Sandbox):
         if self.alive:
             return
         self.close()
-        reason = self.unavailable_reason()
+        reason = self._why_not()
         if reason is not None:
             raise SandboxUnavailable(f"the {self.name} sandbox cannot work here: {reason}")
         self._launch()
+
+    def _why_not(self) -> str | None:
+        return self.unavailable_reason()
 
     def _launch(self) -> None:
         began = time.perf_counter()
         self._owner = os.getpid()
         try:
             self._channel = Channel(*self._command())
-            self._describe(self._hello(self._channel))
+            self._hello(self._channel)
         except ChannelBroken as fault:
             notice = self._channel.notice() if self._channel else ""
             self.close()
@@ -117,7 +120,7 @@ class ResidentSandbox(Sandbox):
         self.stats["start_s"] = time.perf_counter() - began
         self.stats["starts"] = self.stats.get("starts", 0) + 1
 
-    def _hello(self, channel: Channel) -> dict[str, Any]:
+    def _hello(self, channel: Channel) -> None:
         config = {
             "limits": asdict(self.limits),
             "workspace": layout.WORKSPACE,
@@ -128,7 +131,9 @@ class ResidentSandbox(Sandbox):
             "inodes": MOST_INODES,
             "own_disk": True,
             "namespaces": False,
-            "seccomp": True,
+            "sockets": True,
+            "landlock": None,
+            "ruleset": None,
             "uid": None,
             "guard_uid": None,
             "count_user": False,
@@ -138,12 +143,7 @@ class ResidentSandbox(Sandbox):
         }
         body = json.dumps(config).encode()
         request = wire.Request(secrets.randbits(64), wire.Op.CONFIGURE, 0, 0.0, 0, len(body), 0)
-        hello: dict[str, Any] = json.loads(channel.ask(request, body, b"", START_S).stdout)
-        return hello
-
-    def _describe(self, hello: dict[str, Any]) -> None:
-        """Takes note of what the runner says of itself."""
-        self._has_filter = bool(hello["filter"])
+        channel.ask(request, body, b"", START_S)
 
     def close(self) -> None:
         if self._channel is not None and self._owner != os.getpid():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bai.envs.sandbox import SANDBOXES, Sandbox, make_sandbox, resolve_sandbox
+from bai.envs.sandbox import SANDBOXES, Sandbox, layout, make_sandbox, resolve_sandbox
 from bai.envs.sandbox.process import ProcessSandbox
 from bai.errors import ConfigError, SandboxDied, SandboxUnavailable
 
@@ -192,16 +192,6 @@ def test_faults_survive_pickling() -> None:
     assert isinstance(fault, SandboxDied) and str(fault) == "gone"
 
 
-@pytest.mark.parametrize("mode", ["uid", "plain"])
-def test_weaker_process_modes_keep_their_smaller_promises(mode: str) -> None:
-    """Without namespaces the process backend still runs, limits, and ends what it started."""
-    if mode == "uid" and os.geteuid() != 0:
-        pytest.skip("needs to run as root")
-    if mode == "plain" and os.geteuid() == 0:
-        pytest.skip("needs to run as an ordinary user; see test_as_an_ordinary_user")
-    exercise(ProcessSandbox(mode=mode))
-
-
 SURVIVOR = """
 import os, time
 if os.fork() == 0:
@@ -229,13 +219,21 @@ except OSError:
     print('stopped')
 """
 ATTACK = """
-import os, resource
-for step in (
-    lambda: os.kill(1, 9),
-    lambda: open('/proc/1/mem'),
-    lambda: resource.prlimit(1, resource.RLIMIT_CPU, (0, 0)),
-):
-    try: step()
+import os, resource, signal
+def kill(): os.kill(os.getppid(), signal.SIGTERM)
+def stop(): os.kill(1, signal.SIGSTOP)
+def look(): open(f'/proc/{os.getppid()}/mem')
+def limit(): resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (0, 0))
+def secret(): open('/etc/passwd')
+def plant(): open('/usr/planted', 'w')
+def leave(): open('/var/tmp/planted', 'w')
+def connect():
+    import socket
+    socket.create_connection(('127.0.0.1', 22), 1)
+for step in (kill, stop, look, limit, secret, plant, leave, connect):
+    try:
+        step()
+        print(step.__name__)
     except OSError: pass
 """
 
@@ -259,33 +257,51 @@ def exercise(sandbox: Sandbox) -> None:
         assert sandbox.run_python("import os; print(os.listdir('.'))").stdout == b"[]\n"
         sandbox.write("a/b", b"c")
         assert sandbox.read("a/b") == b"c"
-        assert sandbox.capabilities.not_stopped
+        promised = sandbox.capabilities
+        assert promised.not_stopped
+        done = set(sandbox.run_python(ATTACK).stdout.decode().split())
+        allowed = {"secret"} if not promised.filesystem_hidden else set()
+        allowed |= {"plant", "leave"} if not promised.filesystem_readonly else set()
+        allowed |= {"connect"} if not promised.network_blocked else set()
+        allowed |= (
+            {"kill", "stop"} if any("signals to every process" in what for what in promised.not_stopped) else set()
+        )
+        # In a namespace a signal to the first process is accepted and dropped.
+        allowed |= {"kill", "stop"} if promised.processes_hidden else set()
+        assert done <= allowed
+        assert sandbox.run_python("import subprocess, asyncio; print(2)").stdout == b"2\n"
+        assert sandbox.exec(["python3", "-c", "print(3)"]).stdout == b"3\n"
+        assert sandbox.stats["starts"] == 1
 
 
 ORDINARY = """
 import os, sys
 sys.path[:0] = sys.argv[1].split(os.pathsep)
-os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+if sys.argv[2] != "uid":
+    os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
 os.environ["HOME"] = "/tmp"
 from bai.envs.sandbox.bubblewrap import BubblewrapSandbox
 from bai.envs.sandbox.process import ProcessSandbox
 import test_life
-tried = [ProcessSandbox(mode="plain")]
-tried += [ProcessSandbox()] if ProcessSandbox().mode == "namespaces" else []
-tried += [BubblewrapSandbox()] if BubblewrapSandbox.unavailable_reason() is None else []
-for sandbox in tried:
-    test_life.exercise(sandbox)
-    if sandbox.capabilities.processes_hidden:
-        with sandbox:
-            assert sandbox.run_python(test_life.ATTACK).ok and sandbox.run_python("print(1)").ok
-            assert sandbox.stats["starts"] <= 2
-print("fine", len(tried))
+kind = BubblewrapSandbox if sys.argv[2] == "bubblewrap" else lambda: ProcessSandbox(mode=sys.argv[2])
+reason = BubblewrapSandbox.unavailable_reason() if sys.argv[2] == "bubblewrap" else None
+if sys.argv[2] == "namespaces" and ProcessSandbox().mode != "namespaces":
+    reason = "no user namespaces"
+if reason:
+    print("skip", reason)
+    sys.exit()
+sandbox = kind()
+test_life.exercise(sandbox)
+print("fine")
 """
 
 
 @pytest.mark.root
-def test_as_an_ordinary_user(as_root: None) -> None:
-    """Every mode works for a user without rights too, in user namespaces where the kernel gives them."""
+@pytest.mark.parametrize(
+    "mode", ["uid", "plain", "namespaces", pytest.param("bubblewrap", marks=pytest.mark.bubblewrap)]
+)
+def test_other_users_and_weaker_modes(mode: str, as_root: None) -> None:
+    """As root without namespaces, and as an ordinary user with and without: runs, limits, ends, refuses."""
     python = "/usr/bin/python3"
     version = subprocess.run([python, "-c", "import sys; print(sys.version_info[:2])"], capture_output=True, text=True)
     if version.stdout.strip() != str(sys.version_info[:2]):
@@ -296,5 +312,16 @@ def test_as_an_ordinary_user(as_root: None) -> None:
 
     paths = [Path(bai.__file__).parents[1], Path(gymnasium.__file__).parents[1], Path(__file__).parent]
     joined = os.pathsep.join(map(str, paths))
-    done = subprocess.run([python, "-c", ORDINARY, joined], capture_output=True, text=True, cwd="/")
-    assert done.returncode == 0 and "fine" in done.stdout, done.stderr[-3000:]
+    done = subprocess.run([python, "-c", ORDINARY, joined, mode], capture_output=True, text=True, cwd="/")
+    if done.stdout.startswith("skip"):
+        pytest.skip(done.stdout)
+    assert done.returncode == 0 and done.stdout == "fine\n", done.stderr[-3000:]
+
+
+@pytest.mark.root
+def test_an_interpreter_out_of_reach_is_said(as_root: None) -> None:
+    """A user of its own that could not run the interpreter is refused with the reason, not left without modules."""
+    if layout.hidden_from_others(layout.interpreter()) is None:
+        pytest.skip("here every user may run the interpreter")
+    with pytest.raises(SandboxUnavailable, match="closed"):
+        ProcessSandbox(mode="uid").start()

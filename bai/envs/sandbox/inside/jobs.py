@@ -13,7 +13,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
-import io
 import linecache
 import os
 import resource
@@ -27,7 +26,7 @@ import types
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import codec, files, kernel, wire
+from . import codec, files, kernel, landlock, wire
 
 __all__ = ["enter"]
 
@@ -42,10 +41,8 @@ def enter(op: int, ident: int, config: dict[str, Any], filter_program: bytes | N
     link = _Link(ident)
     try:
         os.setsid()
+        _confine(config, filter_program, trusted=op == wire.Op.FILE)
         os.closerange(wire.FIRST_FREE_FD, 1 << 20)
-        trusted = op == wire.Op.FILE
-        _confine(config, None if trusted else filter_program, trusted)
-        _reopen_streams()
         _DOERS[op](link, config)
     except BaseException:
         if not link.started:
@@ -53,7 +50,7 @@ def enter(op: int, ident: int, config: dict[str, Any], filter_program: bytes | N
     os._exit(70)
 
 
-def _confine(config: dict[str, Any], filter_program: bytes | None, trusted: bool) -> None:
+def _confine(config: dict[str, Any], filter_program: bytes | None, *, trusted: bool) -> None:
     if not trusted:
         _limit(config["limits"], config["process_allowance"])
     for name in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT):
@@ -69,6 +66,10 @@ def _confine(config: dict[str, Any], filter_program: bytes | None, trusted: bool
     kernel.set_dumpable(not trusted)
     kernel.die_with_parent()
     kernel.no_new_privileges()
+    if trusted:
+        return
+    if config["ruleset"] is not None:
+        landlock.restrict(config["ruleset"])
     if filter_program is not None:
         kernel.install_filter(filter_program)
 
@@ -89,18 +90,6 @@ def _limit(limits: dict[str, Any], allowance: int) -> None:
             file.write("1000")
     except OSError:
         pass
-
-
-def _reopen_streams() -> None:
-    """Gives the interpreter streams on this process's own descriptors 0, 1 and 2."""
-    sys.stdin = sys.__stdin__ = _text(0, "rb", "surrogateescape")  # type: ignore[misc]
-    sys.stdout = sys.__stdout__ = _text(1, "wb", "surrogateescape")  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _text(2, "wb", "backslashreplace")  # type: ignore[misc]
-
-
-def _text(fd: int, mode: str, errors: str) -> io.TextIOWrapper:
-    binary = os.fdopen(fd, mode, closefd=False)
-    return io.TextIOWrapper(binary, "utf-8", errors, line_buffering=fd == 2)
 
 
 class _Link:

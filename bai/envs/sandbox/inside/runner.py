@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from . import isolate, kernel, processes, seccomp, wire
+from . import isolate, kernel, landlock, processes, seccomp, wire
 from .pump import Arena, Feed, Sink
 from .supervise import Child, Finding, Supervisor
 
@@ -51,7 +51,7 @@ def main() -> None:
         isolate.enter_namespaces(config)
     runner = Runner(config, request, answer)
     runner.prepare()
-    runner.reply(header.ident, Finding(wire.End.EXITED), stdout=json.dumps(runner.describe()).encode())
+    runner.reply(header.ident, Finding(wire.End.EXITED))
     os.dup2(os.open(os.devnull, os.O_RDWR), 2)
     runner.serve()
 
@@ -112,7 +112,7 @@ class Runner:
         self.request, self.answer = request, answer
         self.children: dict[int, Child] = {}
         self.fates: dict[int, wire.End] = {}
-        filter_program = seccomp.build_filter() if config["seccomp"] else None
+        filter_program = seccomp.build_filter(sockets=config["sockets"])
         self.supervisor = Supervisor(config, request, filter_program, self.leave)
         limits = config["limits"]
         room = MESSAGE_ROOM + 2 * limits["disk_bytes"]
@@ -135,15 +135,13 @@ class Runner:
             if self.config["uid"] is not None:
                 os.chown(folder, self.config["uid"], self.config["uid"])
         os.chdir(self.config["workspace"])
+        if self.config["landlock"] is not None:
+            self.config["ruleset"] = landlock.make_ruleset(**self.config["landlock"], writable=self.config["scratch"])
         sys.meta_path.append(_Packages(self.config["packages"], self.config["package_folders"]))
         for name in PRELOADED:
             importlib.import_module(name)
         gc.collect()
         gc.freeze()
-
-    def describe(self) -> dict[str, Any]:
-        """What the host is told about this runner."""
-        return {"first": os.getpid() == 1, "filter": self.supervisor.filter_program is not None}
 
     def leave(self) -> NoReturn:
         """Ends everything: the host is gone."""

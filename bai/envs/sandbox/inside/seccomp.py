@@ -110,8 +110,14 @@ def _guard(number: int, test: bytes) -> bytes:
     return _step(_JUMP_EQUAL, number, 0, len(body) // 8) + body
 
 
-def build_filter(machine: str | None = None) -> bytes | None:
-    """Gives the filter as instructions, or None for a machine whose call numbers are unknown."""
+def build_filter(machine: str | None = None, *, sockets: bool = True) -> bytes | None:
+    """Gives the filter as instructions, or None for a machine whose call numbers are unknown.
+
+    Args:
+        machine: Such as ``x86_64``; None for this one.
+        sockets: Whether sockets may be made; not, where no network namespace confines them. Pairs of
+            connected sockets are always allowed.
+    """
     machine = machine or os.uname().machine
     if machine not in _MACHINES:
         return None
@@ -128,7 +134,10 @@ def build_filter(machine: str | None = None) -> bytes | None:
         code = errno.ENOSYS if name in _ABSENT else errno.EPERM
         steps += [_step(_JUMP_EQUAL, numbers[name], 0, 1), _refuse(code)]
     steps.append(_guard(numbers["clone"], _step(_JUMP_SET, _NEW_NAMESPACES, 0, 1)))
-    steps.append(_guard(numbers["socket"], _step(_JUMP_EQUAL, _VSOCK, 0, 1)))
+    if sockets:
+        steps.append(_guard(numbers["socket"], _step(_JUMP_EQUAL, _VSOCK, 0, 1)))
+    else:
+        steps += [_step(_JUMP_EQUAL, numbers["socket"], 0, 1), _refuse(errno.EACCES)]
     # prlimit64 of another process: pid 0 is oneself.
     steps.append(_guard(numbers["prlimit64"], _step(_JUMP_EQUAL, 0, 1, 0)))
     steps.append(_step(_RETURN, _ALLOW))
