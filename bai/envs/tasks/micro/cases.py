@@ -28,7 +28,7 @@ def hidden_cases(program: Program, outputs: list[Any], rng: random.Random) -> tu
     order = list(range(1, len(battery)))
     rng.shuffle(order)
     while open_masks:
-        best = max(order, key=lambda i: sum(mask >> i & 1 for mask in open_masks))
+        best = max(order, key=lambda i: sum([mask >> i & 1 for mask in open_masks]))
         chosen.add(best)
         open_masks = [mask for mask in open_masks if not mask >> best & 1]
     seen = [outputs[i] for i in chosen]

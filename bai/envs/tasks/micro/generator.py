@@ -19,7 +19,7 @@ from bai.envs.tasks.micro.catalogue import CATALOGUE
 from bai.envs.tasks.micro.kinds import BOOL, INPUTS, INT
 from bai.envs.tasks.micro.operation import Step
 from bai.envs.tasks.micro.probes import BATTERY
-from bai.envs.tasks.micro.program import Program, fingerprint, plain, run
+from bai.envs.tasks.micro.program import Program, fingerprint, run, texts
 
 __all__ = ["draw", "is_dull", "pick", "reads_dull"]
 
@@ -65,22 +65,20 @@ def reads_dull(program: Program) -> bool:
     return any(_reducible(a, b) for a, b in pairs) or _reads_like_earlier_kind(program)
 
 
-def is_dull(program: Program, outputs: Sequence[Any], mark: bytes) -> bool:
-    """Whether to refuse a program for what it does, given its outputs on the battery and its fingerprint."""
+def is_dull(program: Program, outputs: Sequence[Any], written: Sequence[str], mark: bytes) -> bool:
+    """Whether to refuse a program for what it does: its outputs on the battery, those as text, its fingerprint."""
     return (
-        not _varied(outputs, program.gives)
+        not _varied(written, program.gives)
         or (len(program.steps) > 1 and mark in _singles(program.takes))
         or not all(_differ(outputs, shorter, 3) for shorter in _shortened(program))
     )
 
 
-def _varied(outputs: Sequence[Any], kind: str) -> bool:
-    texts = [repr(value) for value in plain(kind, outputs)]
-    if max(map(len, texts)) > _WIDEST.get(kind, 60):
+def _varied(written: Sequence[str], kind: str) -> bool:
+    if max(map(len, written)) > _WIDEST.get(kind, 60):
         return False
-    counts = Counter(texts)
-    most = max(counts.values())
-    return most <= 0.75 * len(texts) and len(counts) >= _FEWEST.get(kind, 5)
+    counts = Counter(written)
+    return max(counts.values()) <= 0.75 * len(written) and len(counts) >= _FEWEST.get(kind, 5)
 
 
 def _reads_like_earlier_kind(program: Program) -> bool:
@@ -107,16 +105,16 @@ def _reducible(first: Step, second: Step) -> bool:
     """Whether two steps in a row do what one step, or none, does."""
     kind = first.operation.takes
     outputs = run((first, second), BATTERY[kind])
-    return fingerprint(kind, second.operation.gives, outputs) in _singles(kind)
+    return fingerprint(kind, texts(second.operation.gives, outputs)) in _singles(kind)
 
 
 @cache
 def _singles(kind: str) -> frozenset[bytes]:
     """Fingerprints of every program of one step, and of the one that gives its argument back."""
     battery = BATTERY[kind]
-    marks = {fingerprint(kind, kind, battery)}
+    marks = {fingerprint(kind, texts(kind, battery))}
     for operation in CATALOGUE[kind]:
-        marks.update(fingerprint(kind, operation.gives, step.apply(battery)) for step in operation.steps)
+        marks.update(fingerprint(kind, texts(operation.gives, step.apply(battery))) for step in operation.steps)
     return frozenset(marks)
 
 
@@ -135,4 +133,4 @@ def _shortened(program: Program) -> Iterator[list[Any]]:
 
 def _differ(outputs: Sequence[Any], others: Sequence[Any], least: int) -> bool:
     """Whether two rows of outputs differ in at least ``least`` places."""
-    return sum(1 for a, b in zip(outputs, others, strict=True) if a != b) >= least
+    return len([1 for a, b in zip(outputs, others, strict=True) if a != b]) >= least

@@ -25,12 +25,13 @@ def neighbours(program: Program) -> Iterator[Program]:
 def differences(program: Program, values: list[Any], outputs: list[Any]) -> list[int]:
     """For each neighbour the inputs on which it differs, as bits (bit i for ``values[i]``); zeros are left out."""
     masks = []
+    bits = [1 << i for i in range(len(values))]
     reached, position = values, 0
     for start, rest in _changes(program):
         while position < start:
             reached, position = program.steps[position].apply(reached), position + 1
-        pairs = zip(run(rest, reached), outputs, strict=True)
-        mask = sum(1 << i for i, (mine, theirs) in enumerate(pairs) if mine != theirs)
+        triples = zip(bits, run(rest, reached), outputs, strict=True)
+        mask = sum([bit for bit, mine, theirs in triples if mine != theirs])
         if mask:
             masks.append(mask)
     return masks

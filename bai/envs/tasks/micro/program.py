@@ -10,7 +10,7 @@ from typing import Any
 from bai.envs.tasks.micro.kinds import BOOL, VARIABLES
 from bai.envs.tasks.micro.operation import Step
 
-__all__ = ["ENTRY_POINT", "Program", "fingerprint", "plain", "run"]
+__all__ = ["ENTRY_POINT", "Program", "fingerprint", "run", "texts"]
 
 ENTRY_POINT = "f"
 """Name of every function."""
@@ -61,16 +61,15 @@ def run(steps: Sequence[Step], values: Sequence[Any]) -> list[Any]:
     return list(values)
 
 
-def plain(kind: str, values: Sequence[Any]) -> Sequence[Any]:
-    """Values of one kind so written that equal ones look alike: neither the order of a dictionary nor the type
-    of True counts.
-    """
+def texts(kind: str, values: Sequence[Any]) -> list[str]:
+    """Values of one kind as text, equal ones alike: neither the order of a dictionary nor the type of True counts."""
     if kind == BOOL:
-        return [int(value) for value in values]
-    return [sorted(value.items()) for value in values] if kind.startswith("dict") else values
+        return [repr(int(value)) for value in values]
+    if kind.startswith("dict"):
+        return [repr(sorted(value.items())) for value in values]
+    return [repr(value) for value in values]
 
 
-def fingerprint(takes: str, gives: str, outputs: Sequence[Any]) -> bytes:
-    """What a program does, in 16 bytes: a hash of its input kind and its outputs on the battery of that kind."""
-    text = f"{takes}|{list(plain(gives, outputs))!r}"
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+def fingerprint(takes: str, outputs: Sequence[str]) -> bytes:
+    """What a program does, in 16 bytes: a hash of its input kind and its outputs on the battery, as text."""
+    return hashlib.blake2b(f"{takes}|[{', '.join(outputs)}]".encode(), digest_size=16).digest()

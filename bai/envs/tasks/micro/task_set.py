@@ -16,7 +16,7 @@ from bai.envs.tasks.coding import Case, CaseTests, CodingTask
 from bai.envs.tasks.micro.cases import hidden_cases, public_cases
 from bai.envs.tasks.micro.generator import draw, is_dull, pick, reads_dull
 from bai.envs.tasks.micro.probes import BATTERY
-from bai.envs.tasks.micro.program import ENTRY_POINT, Program, fingerprint
+from bai.envs.tasks.micro.program import ENTRY_POINT, Program, fingerprint, texts
 from bai.envs.tasks.micro.styles import STYLES, Style
 from bai.errors import ConfigError, TaskNotFound
 
@@ -150,8 +150,9 @@ def _built(task_id: str) -> tuple[Program, list[Any], bytes]:
         if program is None or reads_dull(program):
             continue
         outputs = program.outputs(BATTERY[program.takes])
-        mark = fingerprint(program.takes, program.gives, outputs)
-        if split_of(mark) == split and not is_dull(program, outputs, mark):
+        written = texts(program.gives, outputs)
+        mark = fingerprint(program.takes, written)
+        if split_of(mark) == split and not is_dull(program, outputs, written, mark):
             return program, outputs, mark
     raise TaskNotFound(f"no program was found for {task_id!r}")
 
