@@ -11,7 +11,7 @@ from itertools import islice
 from bai.envs.tasks.micro import DIFFICULTIES, MicroTaskSet
 from benchmarks._measure import Figure
 
-PER_ROUND = 1000
+PER_ROUND = 500
 ROUNDS = 5
 COUNTED = 6000
 

@@ -70,12 +70,33 @@ def test_unknown_names_are_refused() -> None:
     assert "micro" in done.stderr
 
 
-@pytest.mark.slow
-def test_a_benchmark_prints_a_table_and_writes_json(tmp_path: Path) -> None:
-    """A run exits 0, prints each figure with its goal, and the JSON holds the same figures."""
-    done = run_benchmarks("micro", "--json", str(tmp_path / "figures.json"))
-    assert done.returncode == 0, done.stderr
-    figures = json.loads((tmp_path / "figures.json").read_text())["micro"]
-    assert figures["train, all difficulties"]["at_most"] == 1.0
-    assert all(figure["value"] > 0 for figure in figures.values())
-    assert "<= 1" in done.stdout
+TINY = '''"""Tiny: what it takes to count."""
+
+from benchmarks._measure import Figure
+from bai.errors import MissingDependency
+
+def run():
+    if NEEDS:
+        raise MissingDependency("abacus", "pip install abacus")
+    return {"met": Figure(value=2.0, unit="x", at_least=1.0), "missed": Figure(value=2.0, unit="x", at_most=1.0)}
+'''
+
+START = "import sys, benchmarks; benchmarks.__path__.append(sys.argv.pop(1)); from benchmarks.__main__ import main"
+
+
+@pytest.mark.parametrize("needs", [False, True])
+def test_a_benchmark_prints_a_table_and_writes_json(tmp_path: Path, needs: bool) -> None:
+    """A missed goal says MISS and exits 0; a benchmark that cannot run says why and exits 1."""
+    (tmp_path / "tiny.py").write_text(TINY.replace("NEEDS", str(needs)))
+    arguments = [str(tmp_path), "tiny", "--json", str(tmp_path / "figures.json")]
+    command = [sys.executable, "-c", f"{START}; sys.exit(main())", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    figures = json.loads((tmp_path / "figures.json").read_text())["tiny"]
+    assert done.returncode == int(needs), done.stderr
+    assert "what it takes to count" in done.stdout
+    if needs:
+        assert "abacus" in done.stdout
+        assert "abacus" in figures["error"]
+    else:
+        assert done.stdout.count("MISS") == 1
+        assert {name: figure["missed"] for name, figure in figures.items()} == {"met": False, "missed": True}
