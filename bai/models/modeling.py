@@ -257,7 +257,8 @@ class BaiMoeForCausalLM(BaiMoePreTrainedModel, GenerationMixin):
             inputs_embeds: [B, T, H].
             labels: [B, T] token ids, -100 where there is nothing to learn; shifted inside. In
                 training the loss includes the balance and z-losses whose coefficients are above 0.
-            use_cache: Whether to make a cache if none is given.
+            use_cache: Whether to make a cache if none is given; None makes none in training, where
+                it would only cost copies, and else takes the configuration's word.
             output_router_logits: Whether to return router scores and balance losses; None
                 takes the configuration's word.
             logits_to_keep: How many last positions to project, 0 for all; or a tensor of positions.
@@ -270,6 +271,8 @@ class BaiMoeForCausalLM(BaiMoePreTrainedModel, GenerationMixin):
         """
         asked = self.config.output_router_logits if output_router_logits is None else output_router_logits
         trains_router = labels is not None and self.training and self._has_router_losses
+        if use_cache is None and self.training:
+            use_cache = False
         outputs: BaiMoeModelOutput = self.model(
             input_ids=input_ids,
             attention_mask=attention_mask,
