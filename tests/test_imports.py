@@ -9,6 +9,7 @@ lazy import is still a dependency.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -55,6 +56,11 @@ def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def part_of(path: Path) -> str:
     first = path.relative_to(PACKAGE).parts[0]
     return "" if first == "__init__.py" else first.removesuffix(".py")
@@ -70,7 +76,7 @@ def imported(path: Path) -> Iterator[tuple[str, int]]:
     package = dotted(path).split(".")
     if path.name != "__init__.py":
         package = package[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node.lineno
@@ -207,7 +213,7 @@ def exported(path: Path) -> list[str]:
     """The names in a module's ``__all__``; none where it has none."""
     return [
         name
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        for node in tree_of(path).body
         if isinstance(node, ast.Assign)
         and any(isinstance(target, ast.Name) and target.id == "__all__" for target in node.targets)
         for name in ast.literal_eval(node.value)
@@ -216,7 +222,7 @@ def exported(path: Path) -> list[str]:
 
 def defined(path: Path) -> set[str]:
     """The classes and functions at the top level of a module."""
-    body = ast.parse(path.read_text(encoding="utf-8")).body
+    body = tree_of(path).body
     return {node.name for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
@@ -230,7 +236,7 @@ def file_of(name: str) -> Path | None:
 def test_modules_take_from_each_other_only_what_is_exported(path: Path) -> None:
     """A class or a function that another module imports is in its own module's ``__all__``, once, and public."""
     wrong = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if not isinstance(node, ast.ImportFrom) or node.level or not (node.module or "").startswith("bai"):
             continue
         source = file_of(node.module or "")
@@ -245,4 +251,4 @@ def test_modules_take_from_each_other_only_what_is_exported(path: Path) -> None:
 @pytest.mark.parametrize("path", modules(), ids=dotted)
 def test_every_module_says_what_it_is(path: Path) -> None:
     """Each module opens with a docstring."""
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert ast.get_docstring(tree_of(path))
