@@ -75,6 +75,7 @@ class RouteLog:
         self._remainders: list[Tensor] | None = None
         self._rows = np.arange(len(self._family_of))
         self._steps: list[tuple[NDArray[np.int64], NDArray[np.uint8]]] = []
+        self._table: NDArray[np.uint8] | None = None
 
     def add_prefixes(self, routes: Sequence[Tensor]) -> None:
         """Adds the [tokens, L, K] routes of further families, in order."""
@@ -96,8 +97,16 @@ class RouteLog:
         parts = [self._prefixes[self._family_of[row]].numpy()]
         if self._remainders is not None:
             parts.append(self._remainders[row].numpy())
-        for rows, routes in self._steps[: length - 1]:
-            place = int(np.searchsorted(rows, row))
-            parts.append(routes[place : place + 1])
-        parts.append(parts[-1][-1:])
-        return np.concatenate(parts)
+        if self._steps:
+            parts.append(self._by_row()[row, : length - 1])
+        whole = np.concatenate(parts)
+        return np.concatenate([whole, whole[-1:]])
+
+    def _by_row(self) -> NDArray[np.uint8]:
+        """[rows, steps, L, K] of all rows and steps; what a row that left never had is 0."""
+        if self._table is None:
+            shape = (len(self._family_of), len(self._steps), *self._steps[0][1].shape[1:])
+            self._table = np.zeros(shape, dtype=np.uint8)
+            for step, (rows, routes) in enumerate(self._steps):
+                self._table[rows, step] = routes
+        return self._table
