@@ -109,7 +109,7 @@ def _trl_steps(
 ) -> tuple[list[float], list[float]]:
     """Runs TRL's trainer, and ``after_each`` after each of its steps; gives the seconds of both."""
     from datasets import Dataset
-    from transformers import TrainerCallback
+    from transformers import PrinterCallback, TrainerCallback
     from trl import GRPOConfig as TRLConfig
     from trl import GRPOTrainer
 
@@ -153,14 +153,16 @@ def _trl_steps(
         dataloader_pin_memory=False,
     )
     clock = Clock()
-    GRPOTrainer(
+    trainer = GRPOTrainer(
         model=model,
         reward_funcs=reward,
         args=arguments,
         train_dataset=Dataset.from_dict({"prompt": [" ".join(f"w{token}" for token in prompt.tolist())] * steps}),
         processing_class=_tokenizer(model.config.vocab_size),
         callbacks=[clock],
-    ).train()
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
     return clock.theirs, clock.ours
 
 

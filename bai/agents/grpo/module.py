@@ -77,6 +77,7 @@ class PolicyModule(TorchRLModule):
     def setup(self) -> None:
         self.options = module_options(self.model_config)
         self.model = load_model(self.options)
+        _check_projection(self.model)
         if self.options.gradient_checkpointing:
             self.model.activation_checkpointing_enable({"use_reentrant": False})
         self.shares_prefix = (
@@ -153,6 +154,26 @@ class PolicyModule(TorchRLModule):
         lasting = self.model.state_dict(keep_vars=True)
         buffers = {name: buffer for name, buffer in self.model.named_buffers() if name in lasting}
         return {**dict(self.model.named_parameters()), **buffers}
+
+
+@torch.no_grad()
+def _check_projection(model: Any) -> None:
+    """Asks whether logits are the product of hidden states and output embeddings, as the chunked way takes them.
+
+    Raises:
+        ConfigError: The model does more: a bias, a scale or a soft cap.
+    """
+    ids, training = torch.arange(2)[None], model.training
+    model.eval()
+    hidden = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+    product = (hidden @ model.get_output_embeddings().weight.t()).float()
+    logits = model(input_ids=ids, use_cache=False).logits.float()
+    model.train(training)
+    if (product - logits).abs().max() > 1e-2 * (1 + logits.abs().max()):
+        raise ConfigError(
+            f"{type(model).__name__} changes its logits after the projection (a bias, a scale or a soft cap), "
+            "which log-probabilities computed in chunks would miss"
+        )
 
 
 def _to_numpy(tensor: Tensor) -> Any:

@@ -156,6 +156,14 @@ def test_a_directory_without_a_model_is_named(tmp_path) -> None:
         load_model(ModuleOptions(model=str(tmp_path)))
 
 
+def test_a_model_that_caps_its_logits_is_refused() -> None:
+    """Gemma 2 squashes logits after the projection, which the chunked way would not see."""
+    fields = {"model_type": "gemma2", "vocab_size": 50, "hidden_size": 16, "intermediate_size": 32, "head_dim": 8}
+    heads = {"num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1, "initializer_range": 1.0}
+    with pytest.raises(ConfigError, match="soft cap"):
+        build(config={**fields, **heads, "final_logit_softcapping": 0.5})
+
+
 def test_model_config_needs_the_policy() -> None:
     """RLlib's own keys alone are not enough."""
     space = UnicodeText(10)
