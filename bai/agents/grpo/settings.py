@@ -64,6 +64,8 @@ class GRPOSettings:
     dynamic_sampling_rounds: int = 0
     """How often groups whose rewards are all equal are replaced by new prompts (DAPO); 0 keeps them."""
 
+    shuffle_rewards: bool = False
+    """Deals each iteration's rewards out at random: a control that must not learn (:mod:`bai.agents.grpo.control`)."""
     # The method. None takes the preset's value.
     method: str = "grpo"
     """A preset of :data:`bai.agents.grpo.method.PRESETS`: grpo, dr_grpo, dapo, gspo, cispo."""
