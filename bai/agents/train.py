@@ -154,10 +154,8 @@ def train(config: TrainConfig, *, on_progress: Callable[[Progress], None] | None
         CheckpointError: The checkpoint to resume from is damaged or another model's.
         TrainingError: The run cannot go on; it can be resumed.
     """
-    import ray
-
     from bai.agents.grpo.checkpoint import latest_checkpoint
-    from bai.agents.grpo.startup import needed_cpus, start_ray
+    from bai.agents.grpo.startup import needed_cpus, start_ray, stop_ray
 
     began = time.perf_counter()
     run = _RunDirectory(Path(config.out))
@@ -187,7 +185,7 @@ def train(config: TrainConfig, *, on_progress: Callable[[Progress], None] | None
             algorithm.stop()
     finally:
         if started_ray:
-            ray.shutdown()
+            stop_ray()
 
 
 def _iterate(

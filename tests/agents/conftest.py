@@ -19,13 +19,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (_SUPPORT, os.environ.ge
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """A Ray session with CPUs for four workers, shared because starting one takes seconds."""
-    import ray
-
-    from bai.agents.grpo.startup import start_ray
+    from bai.agents.grpo.startup import start_ray, stop_ray
 
     start_ray(num_cpus=6)
     yield
-    ray.shutdown()
+    stop_ray()
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,10 @@
-"""GRPO as an RLlib algorithm: sample groups, compare, update, confirm.
+"""GRPO as an RLlib algorithm: confirm weights, sample groups, compare, update.
 
 RLlib owns the workers, the learners, the checkpoints and Tune; this class owns the order of
 things. One iteration is one step::
 
-    prompts of (seed, iteration)  ->  trajectories, checked  ->  fault budget
-    ->  advantages within groups  ->  one padded batch  ->  update  ->  weights, acknowledged
+    weights, acknowledged  ->  prompts of (seed, iteration)  ->  trajectories, checked
+    ->  fault budget  ->  advantages within groups  ->  one padded batch  ->  update
 
 Every wait has an end, and every fault is counted in the result under ``grpo/faults``.
 """
@@ -28,9 +28,10 @@ from bai.agents.grpo.batch import TrainBatch, build_batch
 from bai.agents.grpo.checkpoint import atomic_directory, check_checkpoint, write_manifest
 from bai.agents.grpo.collect import Collector
 from bai.agents.grpo.config import GRPOConfig
+from bai.agents.grpo.control import shuffle_rewards
 from bai.agents.grpo.faults import ErrorBudget, Faults
 from bai.agents.grpo.metrics import sampling_metrics, training_metrics
-from bai.agents.grpo.plan import plan_prompts
+from bai.agents.grpo.plan import derive_seed, plan_prompts
 from bai.agents.grpo.runner import TextEnvRunner
 from bai.agents.grpo.startup import available_cpus, needed_cpus, start_ray
 from bai.agents.grpo.update import check_learners, update_learners
@@ -43,6 +44,8 @@ __all__ = ["GRPO"]
 
 _FAREWELL_S = 10.0
 """Seconds a runner has to close its environments when the run ends."""
+_SHUFFLE, _UPDATE, _CONTROL = 1_000_000, 1_000_001, 1_000_002
+"""Places within an iteration that draw; rounds of sampling take the low numbers."""
 _EQUAL = 1e-8
 """Rewards closer than this are equal."""
 
@@ -96,7 +99,7 @@ class GRPO(Algorithm):
         return dict(result)
 
     def training_step(self) -> None:
-        """Samples, compares, updates, confirms.
+        """Confirms weights, samples, compares, updates.
 
         Raises:
             EmptyBatch: Nothing that was sampled can be trained on.
@@ -106,11 +109,15 @@ class GRPO(Algorithm):
         """
         self._report = {"faults": {}, "time": {}}
         faults = Faults()
+        with self._timed("sync"):
+            self._collector.sync(faults)
         with self._timed("sample"):
             chosen, sampled, requested = self._sample(faults)
         self.last_trajectories = sampled
         self._report |= {**sampling_metrics(sampled), "faults": faults.counts(), "requested": requested}
         self._budget.charge(requested, faults)
+        if self._settings.shuffle_rewards:
+            chosen = shuffle_rewards(chosen, seed=derive_seed(self.config.seed, self.iteration, _CONTROL))
         advantages = trajectory_advantages(chosen, self._settings.published.advantage)
         batch = self._build_batch(chosen, advantages)
         if batch is not None:
@@ -153,7 +160,7 @@ class GRPO(Algorithm):
                 advantages,
                 self._settings.published.batch,
                 num_learners=max(1, self.config.num_learners),
-                seed=self.config.seed + self.iteration,
+                seed=derive_seed(self.config.seed, self.iteration, _SHUFFLE),
                 replay_routes=_have_routes(trajectories),
             )
         except EmptyBatch:
@@ -172,12 +179,11 @@ class GRPO(Algorithm):
                 self.learner_group,
                 batch,
                 num_epochs=self._settings.num_epochs,
+                seed=derive_seed(self.config.seed, self.iteration, _UPDATE),
                 timeout_s=self._settings.update_timeout_s,
             )
         self.metrics.aggregate(results, key=LEARNER_RESULTS)
         self._weights.invalidate()
-        with self._timed("sync"):
-            self._weights.sync(self.env_runner_group.healthy_env_runner_ids())
 
     def _count_tokens(self, trajectories: Sequence[Trajectory]) -> None:
         written = sum(int(item.tokens.loss_mask.sum()) for item in trajectories if item.tokens is not None)

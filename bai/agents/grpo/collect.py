@@ -38,6 +38,19 @@ class Collector:
         self._weights = weights
         self._timeout_s = timeout_s
 
+    def sync(self, faults: Faults) -> None:
+        """Makes every runner hold and confirm the learner's weights.
+
+        Args:
+            faults: Counts those that die on the way.
+
+        Raises:
+            WorkerFailure: A runner did not answer in time, or none is left.
+            StaleWeights: A runner cannot be brought to the learner's version.
+        """
+        remote = self._group.num_remote_env_runners()
+        self._bury(self._weights.sync(self._runners() if remote else ()), faults)
+
     def collect(self, requests: Sequence[Request], faults: Faults) -> list[Trajectory]:
         """Samples requests.
 
@@ -67,12 +80,11 @@ class Collector:
         return self._count(sorted(found, key=lambda trajectory: order[trajectory.group_id]), faults)
 
     def _sample_here(self, requests: Sequence[Request]) -> list[Trajectory]:
-        self._weights.sync(())
         return list(self._group.local_env_runner.sample(requests=requests).trajectories)
 
     def _send(self, requests: Sequence[Request], faults: Faults) -> tuple[list[RunnerReply], list[Request]]:
         """One attempt: gives the good replies, and the requests that need another."""
-        self._bury(self._weights.sync(self._runners()), faults)
+        self.sync(faults)
         shares = deal(requests, self._runners())
         questions = {runner: {"requests": share} for runner, share in shares.items()}
         answers = ask(self._group._worker_manager, _sample, questions, timeout_s=self._timeout_s, kind="env runner")

@@ -39,6 +39,7 @@ def sampling_metrics(trajectories: Sequence[Trajectory]) -> dict[str, float]:
         "sampler_entropy": _token_mean(kept),
         "turns": float(np.mean([len(trajectory.turns) for trajectory in kept])),
         "passed": float(np.mean([_has_passed(trajectory) for trajectory in kept])),
+        **_spans(kept),
         **_terms(kept),
         **_verdicts(kept),
     }
@@ -106,6 +107,13 @@ def _lengths(name: str, lengths: np.ndarray[Any, Any]) -> dict[str, float]:
 def _token_mean(trajectories: Sequence[Trajectory]) -> float:
     sums = [float(item.tokens.entropies[item.tokens.loss_mask].sum()) for item in trajectories if item.tokens]
     return sum(sums) / max(1, sum(map(_written, trajectories)))
+
+
+def _spans(trajectories: Sequence[Trajectory]) -> dict[str, float]:
+    seconds: dict[str, float] = {}
+    for span in (span for trajectory in trajectories for span in trajectory.spans):
+        seconds[span.name] = seconds.get(span.name, 0.0) + span.duration_s
+    return {f"spans/{name}": total / len(trajectories) for name, total in sorted(seconds.items())}
 
 
 def _terms(trajectories: Sequence[Trajectory]) -> dict[str, float]:

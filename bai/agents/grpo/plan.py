@@ -13,7 +13,7 @@ import numpy as np
 
 from bai.agents.rollout import Request
 
-__all__ = ["deal", "plan_prompts"]
+__all__ = ["deal", "derive_seed", "plan_prompts"]
 
 _SEED_BITS = 31
 """Gymnasium passes a seed on to generators that take 32 bits; one is kept for the sign."""
@@ -31,7 +31,7 @@ def plan_prompts(*, seed: int, iteration: int, round_index: int, prompts: int, g
     """
     return [
         Request(
-            seed=_derive(seed, iteration, round_index, index),
+            seed=derive_seed(seed, iteration, round_index, index),
             n=group_size,
             group_id=f"{iteration}/{round_index}/{index}",
         )
@@ -50,6 +50,15 @@ def deal(requests: Sequence[Request], runners: Sequence[int]) -> dict[int, list[
     return {runner: share for runner, share in shares.items() if share}
 
 
-def _derive(seed: int, *path: int) -> int:
+def derive_seed(seed: int, *path: int) -> int:
+    """Gives a seed for one place of a run, of the run's seed and the place alone.
+
+    Args:
+        seed: Of the run; any integer.
+        path: The place, such as iteration and index; each at least 0.
+
+    Returns:
+        In [0, 2**31).
+    """
     state = np.random.SeedSequence([abs(seed), int(seed < 0), *path]).generate_state(1, np.uint32)
     return int(state[0] >> (32 - _SEED_BITS))

@@ -7,9 +7,11 @@ one line that mends it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +20,11 @@ from typing import Any
 
 from bai.errors import ConfigError
 
-__all__ = ["Finding", "available_cpus", "check_startup", "needed_cpus", "require_startup", "start_ray"]
+__all__ = ["Finding", "available_cpus", "check_startup", "needed_cpus", "require_startup", "start_ray", "stop_ray"]
 
 _MIN_SHARED_MEMORY = 256 * 1024**2
 _MAX_SESSION_PATH = 107
+_FAREWELL_S = 10.0
 _SESSION_NAME = "/ray/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store"
 
 
@@ -101,7 +104,7 @@ def start_ray(*, cpus_needed: int = 0, num_cpus: int | None = None) -> bool:
         num_cpus: Logical CPUs to tell Ray of; None for as many as are needed, at least those that exist.
 
     Returns:
-        Whether a session was started, and so is this caller's to end by ``ray.shutdown()``.
+        Whether a session was started, and so is this caller's to end by :func:`stop_ray`.
 
     Raises:
         ConfigError: Ray cannot work here; the message says how to mend it.
@@ -109,6 +112,7 @@ def start_ray(*, cpus_needed: int = 0, num_cpus: int | None = None) -> bool:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_prestart_worker_first_driver", "0")  # idle workers that nobody asked for
+    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 starves runners and learners beside anything else
     import ray
 
     if ray.is_initialized():
@@ -124,6 +128,18 @@ def start_ray(*, cpus_needed: int = 0, num_cpus: int | None = None) -> bool:
         log_to_driver=False,
     )
     return True
+
+
+def stop_ray() -> None:
+    """Ends the Ray session that :func:`start_ray` started, and waits until its processes are gone."""
+    import ray
+
+    node = ray._private.worker._global_node
+    started = [] if node is None else [info.process for group in node.all_processes.values() for info in group]
+    ray.shutdown()
+    for process in started:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_FAREWELL_S)
 
 
 def _require_cluster_cpus(needed: int, present: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from ray.rllib.core.learner.training_data import TrainingData
 
 from bai.agents.grpo.batch import TrainBatch
@@ -12,13 +13,16 @@ from bai.agents.grpo.workers import ask
 __all__ = ["check_learners", "update_learners"]
 
 
-def update_learners(learner_group: Any, batch: TrainBatch, *, num_epochs: int, timeout_s: float) -> list[Any]:
+def update_learners(
+    learner_group: Any, batch: TrainBatch, *, num_epochs: int, seed: int, timeout_s: float
+) -> list[Any]:
     """Trains on a batch, in this process or in every remote learner on its share.
 
     Args:
         learner_group: RLlib's group of learners.
         batch: Rows, in the order in which they are to be cut.
         num_epochs: Passes over the batch.
+        seed: Of whatever the model draws while it trains, such as dropout.
         timeout_s: Seconds that remote learners may take.
 
     Returns:
@@ -30,11 +34,12 @@ def update_learners(learner_group: Any, batch: TrainBatch, *, num_epochs: int, t
     """
     cuts = {"num_epochs": num_epochs, "minibatch_size": batch.minibatch_size}
     if learner_group.is_local:
+        torch.manual_seed(seed)
         return list(learner_group.update(batch=batch.multi_agent_batch(), timesteps={}, **cuts))
     shards = TrainingData(batch=batch.multi_agent_batch()).shard(num_shards=len(learner_group))
     manager = learner_group._worker_manager
     questions = {
-        learner: {"training_data": shard, "cuts": cuts}
+        learner: {"training_data": shard, "cuts": cuts, "seed": seed + learner}
         for learner, (shard, _) in zip(manager.actor_ids(), shards, strict=True)
     }
     answers = ask(manager, _update, questions, timeout_s=timeout_s, kind="learner")
@@ -57,5 +62,6 @@ def _present(learner: Any) -> bool:
     return learner is not None
 
 
-def _update(learner: Any, training_data: TrainingData, cuts: dict[str, Any]) -> Any:
+def _update(learner: Any, training_data: TrainingData, cuts: dict[str, Any], seed: int) -> Any:
+    torch.manual_seed(seed)
     return learner.update(training_data=training_data, timesteps={}, **cuts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import bai_toy
 import numpy as np
 import pytest
 from ray.rllib.core import DEFAULT_MODULE_ID
@@ -50,8 +51,19 @@ def test_equal_runs_are_equal_and_seeds_differ(build, toy_config) -> None:
 
 
 def test_resume_is_bit_exact(build, toy_config, tmp_path: Path) -> None:
-    """A run that stopped and came back has the weights of the one that never stopped, optimizer state included."""
-    settings = {"lr_schedule": "linear", "total_steps": 8, "warmup_steps": 2, "num_epochs": 2, "steps_per_batch": 2}
+    """A run that stopped and came back has the weights of the one that never stopped.
+
+    Optimizer state, learning rate, shuffling and dropout included.
+    """
+    model = bai_toy.make_model_dir(tmp_path / "model", dropout=0.2)
+    settings = {
+        "model_dir": str(model),
+        "lr_schedule": "linear",
+        "total_steps": 8,
+        "warmup_steps": 2,
+        "num_epochs": 2,
+        "steps_per_batch": 2,
+    }
     whole = build(toy_config(**settings))
     straight = rewards(whole, 4)
     halted = build(toy_config(**settings))

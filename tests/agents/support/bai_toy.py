@@ -96,7 +96,7 @@ if "bai-toy/Digits-v0" not in gym.registry:
     gym.register(id="bai-toy/Digits-v0", entry_point="bai_toy:DigitsEnv")
 
 
-def make_model_dir(path: Path, *, seed: int = 0) -> Path:
+def make_model_dir(path: Path, *, seed: int = 0, dropout: float = 0.0) -> Path:
     """Writes a tiny Llama of random weights and a tokenizer of single characters."""
     import torch
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
@@ -129,6 +129,7 @@ def make_model_dir(path: Path, *, seed: int = 0) -> Path:
             num_attention_heads=2,
             num_key_value_heads=2,
             max_position_embeddings=64,
+            attention_dropout=dropout,
             pad_token_id=0,
             bos_token_id=None,
             eos_token_id=1,
