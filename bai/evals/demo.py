@@ -32,17 +32,24 @@ __all__ = ["TASKS", "TRAINING", "DemoConfig", "DemoResult", "run_demo", "warm_st
 TASKS: Mapping[str, Any] = {"task_set": "micro", "difficulty": [1, 2, 3]}
 """What the demonstration trains on and is measured on; the splits differ."""
 
+ITERATIONS = 60
+"""Iterations of GRPO."""
+
 TRAINING: Mapping[str, Any] = {
-    "prompts_per_step": 16,
-    "group_size": 16,
+    "prompts_per_step": 32,
+    "group_size": 8,
     "max_new_tokens": 96,
+    "env_concurrency": 16,
     "method": "dapo",
-    "lr": 3e-4,
+    "steps_per_batch": 4,
+    "lr": 6e-4,
+    "beta2": 0.98,
+    "lr_schedule": "cosine",
+    "warmup_steps": 5,
+    "total_steps": 4 * ITERATIONS,
+    "final_fraction": 0.1,
 }
 """Settings of GRPO (:class:`bai.agents.grpo.settings.GRPOSettings`)."""
-
-ITERATIONS = 40
-"""Iterations of GRPO."""
 
 
 @dataclass(frozen=True, kw_only=True)
