@@ -39,7 +39,7 @@ class BubblewrapSandbox(ResidentSandbox):
 
     @classmethod
     def unavailable_reason(cls) -> str | None:
-        return probe()
+        return layout.too_old() or probe()
 
     @property
     def capabilities(self) -> Capabilities:

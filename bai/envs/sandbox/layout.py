@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = [
     "hidden_from_others",
     "interpreter",
     "path_variable",
+    "too_old",
 ]
 
 WORKSPACE = "/workspace"
@@ -93,6 +95,14 @@ def _package_paths() -> tuple[str, ...]:
         folder = Path(os.path.realpath(next(iter(spec.submodule_search_locations))))
         found += [str(path) for path in (folder, folder.with_name(f"{name}.libs")) if path.is_dir()]
     return tuple(found)
+
+
+def too_old() -> str | None:
+    """Why this system lacks what every backend needs (pidfd, openat2), or None."""
+    release = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    if sys.platform == "linux" and release and (int(release[1]), int(release[2])) >= (5, 6):
+        return None
+    return f"it needs Linux 5.6 or newer; this is {os.uname().sysname} {os.uname().release}"
 
 
 def hidden_from_others(path: str) -> str | None:

@@ -61,9 +61,7 @@ class ProcessSandbox(ResidentSandbox):
 
     @classmethod
     def unavailable_reason(cls) -> str | None:
-        if not hasattr(os, "pidfd_open"):
-            return "it needs Linux 5.4 or newer"
-        return _unreachable() if _best_mode() == "uid" else None
+        return layout.too_old() or (_unreachable() if _best_mode() == "uid" else None)
 
     def _why_not(self) -> str | None:
         return self.unavailable_reason() if self._mode is None else None

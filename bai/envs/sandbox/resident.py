@@ -18,6 +18,7 @@ from bai.envs.sandbox import layout
 from bai.envs.sandbox.base import ExecResult, Limits, LoadedModule, Sandbox, Snapshot
 from bai.envs.sandbox.channel import Answer, Channel, ChannelBroken
 from bai.envs.sandbox.codec import encode
+from bai.envs.sandbox.inside import runner as _runner  # noqa: F401  (compiled here once, not at every start)
 from bai.envs.sandbox.inside import wire
 from bai.envs.sandbox.module import MOST_REQUEST_BYTES, ResidentModule
 from bai.envs.sandbox.replies import expect_path, expect_text, expect_words, make_result, read_payload, stand_in, tail
@@ -111,6 +112,9 @@ class ResidentSandbox(Sandbox):
             notice = self._channel.notice() if self._channel else ""
             self.close()
             raise SandboxDied(f"the {self.name} sandbox did not start: {fault}; {notice[-1000:]}") from fault
+        except OSError as fault:
+            self.close()
+            raise SandboxDied(f"the {self.name} sandbox did not start: {fault}") from fault
         except BaseException:
             self.close()
             raise

@@ -164,6 +164,18 @@ def test_a_forked_process_gets_its_own_runner(backend: str) -> None:
         assert sandbox.stats["starts"] == 1
 
 
+def test_a_start_that_fails_is_the_machines_fault(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever keeps a runner from coming up is an InfraError, and the next start works."""
+    sandbox = make_sandbox(backend)
+    monkeypatch.setattr(layout, "interpreter", lambda: "/nowhere/python")
+    with pytest.raises(SandboxDied, match="nowhere"):
+        sandbox.run_python("print(1)")
+    assert not sandbox.alive
+    monkeypatch.undo()
+    assert sandbox.run_python("print(1)").ok
+    sandbox.close()
+
+
 def test_names_are_resolved(backend: str) -> None:
     """``auto`` takes the strongest that works; unknown names say what there is."""
     assert resolve_sandbox(backend) == backend
