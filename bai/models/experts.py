@@ -71,7 +71,7 @@ def _auto(self: BaiExperts, hidden_states: Tensor, top_k_index: Tensor, top_k_we
     of the calls; more are sorted. On others the two of transformers are taken in the same way.
     """
     N, K = top_k_index.shape
-    if hidden_states.device.type == "cpu":
+    if hidden_states.device.type == "cpu" and not self._is_expert_parallel:
         few = N <= _FEW_TOKENS and self.num_experts <= N * K
         return (_dense if few else _sorted)(self, hidden_states, top_k_index, top_k_weights)
     chosen = batched_mm_experts_forward if N <= _FEW_TOKENS else grouped_mm_experts_forward

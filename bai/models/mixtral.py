@@ -70,6 +70,8 @@ def from_mixtral_state_dict(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def from_mixtral(model: MixtralForCausalLM) -> BaiMoeForCausalLM:
     """Gives a model of ours with a Mixtral's weights, copied, in the same type and place."""
-    ours = BaiMoeForCausalLM(from_mixtral_config(model.config)).to(device=model.device, dtype=model.dtype)
+    ours = BaiMoeForCausalLM(from_mixtral_config(model.config))
+    ours.to(device=model.device, dtype=model.dtype)
     ours.load_state_dict(from_mixtral_state_dict(model.state_dict()))
-    return ours.train(model.training)
+    ours.train(model.training)
+    return ours

@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
+from weakref import WeakKeyDictionary
 
 from tokenizers import AddedToken, Regex, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
@@ -110,23 +111,43 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, *, max_length: int = 
 
 
 def encode_text(tokenizer: PreTrainedTokenizerFast, text: str, *, allow_control: bool = False) -> list[int]:
-    """Tokenises untrusted text: no part of it becomes a special token.
-
-    A spelling of a special token is cut after its first character and tokenised in two, so it
-    decodes to the same text and matches no added token.
+    """Tokenises untrusted text: no part of it becomes a special token, or any other added one.
 
     Args:
-        tokenizer: Any fast tokenizer.
+        tokenizer: Any fast BPE tokenizer.
         text: Any string without lone surrogates.
         allow_control: Whether ``<thought>``, ``</thought>`` and ``<clarify>`` may become tokens;
             for text that our own model wrote.
+
+    Raises:
+        ConfigError: The tokenizer would give special tokens for their spelling even so.
     """
-    allowed = CONTROL_TOKENS if allow_control else ()
-    spellings = [re.escape(token) for token in tokenizer.get_added_vocab() if token not in allowed]
-    cuts = [match.start() + 1 for match in re.finditer(f"(?={'|'.join(spellings)})", text)] if spellings else []
-    pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    encoded = (tokenizer.encode(piece, add_special_tokens=False) for piece in pieces if piece)
-    return [token for piece in encoded for token in piece]
+    backend = _plain_backend(tokenizer, CONTROL_TOKENS if allow_control else ())
+    return backend.encode(text, add_special_tokens=False).ids
+
+
+def _plain_backend(tokenizer: PreTrainedTokenizerFast, allowed: Sequence[str]) -> Tokenizer:
+    """Gives the tokenizer without its added tokens, made once; those ``allowed`` and runs of blanks stay."""
+    key: tuple[int | str, ...] = (len(tokenizer), *allowed)
+    backends = _PLAIN.setdefault(tokenizer, {})
+    if key not in backends:
+        backends[key] = _make_plain_backend(tokenizer, allowed)
+    return backends[key]
+
+
+def _make_plain_backend(tokenizer: PreTrainedTokenizerFast, allowed: Sequence[str]) -> Tokenizer:
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    added = state["added_tokens"]
+    state["added_tokens"] = [t for t in added if t["content"] in allowed or not t["content"].strip()]
+    backend = Tokenizer.from_str(json.dumps({**state, "truncation": None, "padding": None}))
+    for token in added:
+        kept = token in state["added_tokens"]
+        if not kept and token["id"] in backend.encode(token["content"], add_special_tokens=False).ids:
+            raise ConfigError(f"this tokenizer's own vocabulary spells {token['content']!r}; a BPE tokenizer is needed")
+    return backend
+
+
+_PLAIN: Final[WeakKeyDictionary[PreTrainedTokenizerFast, dict[tuple[int | str, ...], Tokenizer]]] = WeakKeyDictionary()
 
 
 def encode_messages(

@@ -221,6 +221,23 @@ def test_tokens_or_embeddings(model):
             model(**inputs)
 
 
+def test_plain_tuples(model):
+    """Without a dictionary the same values come as a tuple, loss first."""
+    tokens = _tokens()
+    expected = model(tokens, labels=tokens)
+    loss, logits, *_ = model(tokens, labels=tokens, return_dict=False)
+    assert torch.equal(loss, expected.loss)
+    assert torch.equal(logits, expected.logits)
+
+
+def test_training_makes_no_cache_unless_asked():
+    """In training a forward keeps no keys and values, unless told to; outside it follows the configuration."""
+    model, tokens = _model(), _tokens()
+    assert model(tokens).past_key_values is not None
+    assert model.train()(tokens).past_key_values is None
+    assert model(tokens, use_cache=True).past_key_values is not None
+
+
 def test_vocabulary_can_grow():
     """Resizing keeps the old logits and the tie."""
     model, tokens = _model(), _tokens()

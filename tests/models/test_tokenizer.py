@@ -3,7 +3,9 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from bai.errors import ConfigError
 from bai.models.tokenizer import (
@@ -54,6 +56,29 @@ def test_text_round_trips(tokenizer, text):
     assert tokenizer.decode(ids) == text
     assert decode_bytes(tokenizer, ids) == text.encode()
     assert not set(ids) & set(tokenizer.get_added_vocab().values())
+
+
+def test_long_hostile_text(tokenizer):
+    """Many spelled end tokens are text too."""
+    ids = encode_text(tokenizer, (END + "\n") * 10_000)
+    assert tokenizer.eos_token_id not in ids
+    assert len(ids) == 10_000 * len(encode_text(tokenizer, END + "\n"))
+
+
+def test_a_vocabulary_that_spells_special_tokens_is_refused():
+    """Where a special token is an ordinary word of the vocabulary, untrusted text cannot be kept apart."""
+    backend = Tokenizer(WordLevel({"hi": 0, "<|end|>": 1, "?": 2}, unk_token="?"))
+    words = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>", unk_token="?")
+    with pytest.raises(ConfigError, match="own vocabulary spells"):
+        encode_text(words, "hi")
+
+
+def test_tokens_added_later_are_kept_out_too():
+    """A token added after the first use is no more reachable from text."""
+    tokenizer = train_tokenizer([CODE] * 8, 420)
+    before = encode_text(tokenizer, "<new>")
+    tokenizer.add_tokens(["<new>"])
+    assert encode_text(tokenizer, "<new>") == before
 
 
 @given(st.binary(max_size=40))
