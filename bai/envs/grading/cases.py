@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from bai.envs.grading.base import Budget, Judge, Problem, describe, gone_verdict
 from bai.envs.grading.equality import Tolerance, matches
@@ -12,8 +12,8 @@ from bai.types import Verdict
 
 __all__ = ["CaseJudge"]
 
-_FIRST_CHUNK, _LAST_CHUNK = 4, 512
-"""Calls in one round trip: few at first, since most wrong answers fail early, then four times as many."""
+_FIRST_CHUNK = 4
+"""Calls in the first round trip: few, since most wrong answers fail early; then four times as many each time."""
 
 
 class CaseJudge(Judge[CaseTests]):
@@ -28,7 +28,7 @@ class CaseJudge(Judge[CaseTests]):
     ) -> Verdict:
         name, tolerance = tests.call or entry_point, Tolerance(tests.atol, tests.rtol)
         total, passed, first = len(tests.cases), 0, ""
-        for index, case, result in _results(tests.cases, name, module, budget):
+        for index, case, result in _results(tests, name, module, budget):
             problem = describe(result, entry_point)
             if problem is None and not matches(tests.rule, result.value, case.expected, case.args, tolerance):
                 problem = Problem("returned a wrong value")
@@ -47,12 +47,12 @@ class CaseJudge(Judge[CaseTests]):
 
 
 def _results(
-    cases: Sequence[Case], name: str, module: LoadedModule, budget: Budget
+    tests: CaseTests, name: str, module: LoadedModule, budget: Budget
 ) -> Iterator[tuple[int, Case, CallResult]]:
-    start, size = 0, _FIRST_CHUNK
-    while start < len(cases):
-        chunk = cases[start : start + size]
+    start, size = 0, min(_FIRST_CHUNK, tests.batch)
+    while start < len(tests.cases):
+        chunk = tests.cases[start : start + size]
         results = module.call_many(name, [case.args for case in chunk], wall_s=budget.left_s)
         for offset, (case, result) in enumerate(zip(chunk, results, strict=True)):
             yield start + offset, case, result
-        start, size = start + size, min(size * 4, _LAST_CHUNK)
+        start, size = start + size, min(size * 4, tests.batch)

@@ -53,6 +53,8 @@ class CaseTests:
     """Public source loaded after the candidate's."""
     call: str = ""
     """What to call: a function of the adapter; empty for the entry point."""
+    batch: int = 512
+    """Most calls in one round trip; fewer where values are large, because a sandbox bounds the bytes of one."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
