@@ -54,7 +54,7 @@ def update(group: Any, rows: list, num_learners: int, normalisation: str) -> lis
     return [{k: float(getattr(v, "peek", lambda v=v: v)()) for k, v in r[DEFAULT_MODULE_ID].items()} for r in results]
 
 
-@pytest.fixture(params=["sequence_mean", "token_mean"])
+@pytest.fixture(scope="module", params=["sequence_mean", "token_mean"])
 def pair(request: pytest.FixtureRequest, ray_session: None, model_dir: Path) -> Iterator[tuple[Any, Any, str]]:
     torch.manual_seed(0)
     one, two = build(model_dir, 0, request.param), build(model_dir, 2, request.param)
