@@ -26,7 +26,7 @@ _proven: WeakSet[SandboxPool] = WeakSet()
 os.register_at_fork(after_in_child=_proven.clear)
 
 _SLACK = 4.0
-"""An answer may be this much slower than the reference, as in EvalPlus."""
+"""An answer may be this much slower than the reference."""
 _SUSPECT = ("timeout", "crashed", "memory")
 """Ends that a failing machine could have caused too."""
 
@@ -92,7 +92,7 @@ class Grader:
         for _ in range(2):
             try:
                 finding = self._held(source, judge, wall_s)
-            except SandboxDied:  # any other fault cannot be the candidate's doing
+            except _Lost:
                 self._check_canary()
                 continue
             if finding.verdict.status in _SUSPECT:
@@ -104,10 +104,13 @@ class Grader:
     def _held(self, source: str, judge: Callable[[LoadedModule, Budget], Feedback], wall_s: float) -> Feedback:
         with self._pool.lease() as sandbox:
             budget = Budget(wall_s)
-            with sandbox.load(source, wall_s=budget.left_s) as module:
-                if module.load_error is not None:
-                    return _load_finding(module.load_error)
-                return judge(module, budget)
+            try:
+                with sandbox.load(source, wall_s=budget.left_s) as module:
+                    if module.load_error is not None:
+                        return _load_finding(module.load_error)
+                    return judge(module, budget)
+            except SandboxDied as died:  # any other fault cannot be the candidate's doing
+                raise _Lost from died
 
     def ensure_works(self) -> None:
         """Proves once a process that a sandbox starts and a known good program runs in it.
@@ -124,6 +127,10 @@ class Grader:
             result = module.call("canary", (1,))
         if result.status != "returned" or result.value != [1, 2]:
             raise InfraError(f"a known good program fails in a {sandbox.name} sandbox: {result.status}")
+
+
+class _Lost(Exception):
+    """The sandbox did not outlive the candidate."""
 
 
 def _unfit(answer: str) -> str:

@@ -61,10 +61,10 @@ def expected_of(task: CodingTask, tests: ReferenceTests, pool: SandboxPool) -> E
 
 def _run(task: CodingTask, tests: ReferenceTests, pool: SandboxPool) -> tuple[Expected, int]:
     source = with_adapter(assemble(task, task.reference), tests.adapter)
-    started = time.monotonic()
     with pool.lease() as sandbox:
+        started = time.monotonic()
         results = _results(sandbox, source, tests.call or task.entry_point, tests)
-    seconds = time.monotonic() - started
+        seconds = time.monotonic() - started
     for index, result in enumerate(results):
         if result.status != "returned":
             raise InfraError(

@@ -142,15 +142,18 @@ def _run(
 def _judge(
     link: _Link, script: str, setup: str, names: tuple[str, ...], partial: bool, asserts: _Asserts
 ) -> tuple[str, str, int]:
-    tree, counter = ast.parse(script), _Counted()
-    if partial:
-        tree = ast.fix_missing_locations(counter.visit(tree))
+    counter = _Counted()
     scope: dict[str, Any] = {"__name__": "__judge__", "CandidateError": CandidateError}
     scope.update(__bai_passes__=asserts.passes, __bai_fails__=asserts.fails)
     try:
+        tree = ast.parse(script)
+        tests = compile(ast.fix_missing_locations(counter.visit(tree)) if partial else tree, "<tests>", "exec")
         exec(compile(setup, "<setup>", "exec"), scope)
         scope.update({name: _proxy(link, name) for name in names})
-        exec(compile(tree, "<tests>", "exec"), scope)
+    except BaseException as error:
+        return "broken", repr(error)[:200], 0
+    try:
+        exec(tests, scope)
     except AssertionError:
         return "failed", "an assertion failed", counter.count
     except MemoryError:

@@ -11,6 +11,7 @@ from bai.envs.grading.script_process import ScriptProcess, ScriptTimeout, lease_
 from bai.envs.sandbox.base import MIB, CallResult, LoadedModule
 from bai.envs.sandbox.codec import CodecError
 from bai.envs.tasks.coding import ScriptTests
+from bai.errors import InfraError
 from bai.types import Verdict
 
 __all__ = ["ScriptJudge"]
@@ -65,11 +66,13 @@ class _Hearing:
             if message[0] == "done":
                 return self._verdict(partial, *message[1:])
             try:
-                answer = self._call(*message[1:])
+                self._process.send(self._call(*message[1:]))
             except _Ended as ended:
                 self._process.send(("abort",))
                 return ended.verdict
-            self._process.send(answer)
+            except CodecError:  # inside a message a value lies one level deeper than it came
+                self._process.send(("abort",))
+                return Verdict(status="failed", score=0.0, detail=f"{_WHERE}: returned too deep or large a value")
 
     def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         if self._budget.is_spent:
@@ -94,6 +97,8 @@ class _Hearing:
     def _verdict(self, partial: bool, outcome: str, detail: str, passed: int, counted: int) -> Verdict:
         if outcome == "passed":
             return Verdict(status="passed", score=1.0, detail="the hidden test script passed")
+        if outcome == "broken":
+            raise InfraError(f"the test script of {self._entry_point!r} cannot be run: {detail}")
         if outcome in ("memory", "died"):
             # A script's own needs are small: it was a value of the candidate's that made it outgrow them.
             return Verdict(status="memory", score=0.0, detail=f"{_WHERE}: a value was too large to be compared")

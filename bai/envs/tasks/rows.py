@@ -10,6 +10,7 @@ from typing import Any, get_args
 from bai.envs.tasks.coding import Case, CaseTests, CodingTask, ReferenceTests, Rule, ScriptTests, Tests
 from bai.envs.tasks.files import Row, read_rows
 from bai.envs.tasks.finite import FiniteTaskSet
+from bai.envs.tasks.syntax import parse
 
 __all__ = ["load_rows", "plain_value"]
 
@@ -64,9 +65,9 @@ def _tests(row: Row, entry_point: str) -> Tests:
     if kinds == ["script"]:
         proxies = row.items_of("proxies", str) or [entry_point]
         return ScriptTests(
-            script=_filled(row, "script"),
+            script=_python(row, "script", _filled(row, "script")),
             proxies=tuple(proxies),
-            setup=row.text("setup", ""),
+            setup=_python(row, "setup", row.text("setup", "")),
             adapter=row.text("adapter", ""),
         )
     common: dict[str, Any] = {
@@ -111,6 +112,14 @@ def _filled(row: Row, field: str) -> str:
     if not text.strip():
         raise row.malformed(field, "expected some text; got an empty string")
     return text
+
+
+def _python(row: Row, field: str, source: str) -> str:
+    try:
+        parse(source)
+    except ValueError as error:
+        raise row.malformed(field, f"expected Python source; {error}") from error
+    return source
 
 
 def _choice(row: Row, field: str, choices: tuple[str, ...]) -> Any:

@@ -201,6 +201,29 @@ def test_a_judge_that_was_killed_is_nobody_s_score_and_is_replaced(grader: Grade
     assert grader.grade(task, RIGHT).status == "passed"
 
 
+@pytest.mark.parametrize(
+    "tests",
+    [
+        ScriptTests(script="assert double(1", proxies=("double",)),
+        ScriptTests(script="assert double(1) == 2", proxies=("double",), setup="import no_such_module"),
+    ],
+)
+def test_a_broken_script_is_nobody_s_score(grader: Grader, task_of: Make, tests: ScriptTests) -> None:
+    """A script that cannot be run is a fault of the task's, not of the answer."""
+    with pytest.raises(InfraError, match="the test script of 'double' cannot be run"):
+        grader.grade(task_of(hidden=tests), RIGHT)
+
+
+@pytest.mark.parametrize("depth", [190, 198, 199, 200, 201, 5000])
+@pytest.mark.parametrize("kind", ["cases", "script"])
+def test_a_value_at_the_bounds_of_the_codec_is_wrong_not_an_error(
+    grader: Grader, task_of: Make, depth: int, kind: str
+) -> None:
+    """What is just small enough to leave the sandbox may be too deep to be passed on."""
+    answer = f"def double(x):\n    y = []\n    for _ in range({depth}): y = [y]\n    return y"
+    assert grader.grade(task_of(hidden=KINDS[kind]), answer).status == "failed"
+
+
 def test_feedback_shows_public_things_alone(grader: Grader, task_of: Make) -> None:
     """Between attempts the agent sees the call, what came and what was expected of the public examples."""
     task = task_of(public=(Case(args=([1, 2],), expected=[2, 4]), Case(args=(3,), expected=6)))

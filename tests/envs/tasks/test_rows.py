@@ -79,6 +79,8 @@ def test_tags_stand_for_what_json_lacks(json_value: Any, value: Any) -> None:
         ({"cases": [{"args": [], "expected": {"$set": [[1]]}}]}, "cases[0].expected", "unhashable"),
         ({"cases": None, "inputs": [1]}, "inputs[0]", "expected a list; got a number"),
         ({"cases": None, "script": ""}, "script", "expected some text"),
+        ({"cases": None, "script": "assert f("}, "script", "expected Python source"),
+        ({"cases": None, "script": "x", "setup": "def"}, "setup", "expected Python source"),
         ({"cases": None, "script": "x", "proxies": [1]}, "proxies[0]", "expected a string"),
         ({"public": [{}]}, "public[0]", "expected {'args': [...], 'expected': ...}"),
         ({"atol": -1}, "atol", "expected a number of at least 0; got -1"),
