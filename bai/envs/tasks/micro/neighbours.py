@@ -10,7 +10,7 @@ from bai.envs.tasks.micro.catalogue import CATALOGUE
 from bai.envs.tasks.micro.operation import Step
 from bai.envs.tasks.micro.program import Program, run
 
-__all__ = ["differences", "neighbours"]
+__all__ = ["differences", "mistakes", "neighbours"]
 
 Change = tuple[int, tuple[Step, ...]]
 """The first position that changed, and all steps from there on."""
