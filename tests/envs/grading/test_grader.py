@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from bai.envs.grading import references, script_process
 from bai.envs.grading.grader import Grader
+from bai.envs.sandbox import SANDBOXES, LoadedModule, ProcessSandbox
+from bai.envs.sandbox.pool import SandboxPool
 from bai.envs.tasks.coding import Case, CaseTests, CodingTask, ReferenceTests, ScriptTests
-from bai.errors import InfraError
+from bai.errors import InfraError, SandboxDied
 
 Make = Callable[..., CodingTask]
 
@@ -261,3 +263,47 @@ def test_no_public_example_means_loading_is_enough(grader: Grader, task_of: Make
     task = task_of(public=())
     assert grader.check(task, "def double(x): return 0").verdict.status == "passed"
     assert grader.check(task, "def double(x").verdict.status == "failed"
+
+
+class Fragile(ProcessSandbox):
+    """A real sandbox that is lost when a source asks for it; with no ``spares`` all are."""
+
+    name = "fragile"
+    spares = 10**9
+
+    def load(self, source: str, *, wall_s: float | None = None) -> LoadedModule:
+        if "fall over" in source:
+            self.close()
+            raise SandboxDied("the runner is gone")
+        if Fragile.spares <= 0:
+            raise SandboxDied("the machine is broken")
+        return super().load(source, wall_s=wall_s)
+
+
+@pytest.fixture
+def fragile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Grader]:
+    """A grader whose sandboxes can be lost."""
+    monkeypatch.setitem(SANDBOXES, "fragile", Fragile)
+    monkeypatch.setattr(Fragile, "spares", 10**9)
+    pool = SandboxPool("fragile")
+    yield Grader(pool, wall_s=20.0)
+    pool.close()
+
+
+def test_a_candidate_that_takes_its_sandbox_along_has_tampered(fragile: Grader, task_of: Make) -> None:
+    """Lost twice, while a known good program lives: the candidate's doing, and the next answer is served."""
+    assert fragile.grade(task_of(), "# fall over").status == "tampered"
+    assert fragile.check(task_of(), "# fall over").verdict.status == "tampered"
+    assert fragile.grade(task_of(), RIGHT).status == "passed"
+
+
+def test_a_sandbox_that_is_lost_on_a_broken_machine_is_nobody_s_score(
+    fragile: Grader, task_of: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the known good program fails too, there is no verdict."""
+    monkeypatch.setattr(Fragile, "spares", 0)
+    for answer in ("# fall over", RIGHT):
+        with pytest.raises(SandboxDied, match="the machine is broken"):
+            fragile.grade(task_of(), answer)
+    with pytest.raises(InfraError):
+        fragile.ensure_works()
