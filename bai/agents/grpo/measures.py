@@ -32,7 +32,7 @@ GLOSSARY: Final = {
     "clip_ratio_high_max": "the greatest such share of a trajectory",
     "clip_ratio_region_mean": "share of tokens that either bound held",
     "kl": "mean estimated divergence from the reference; only with kl_coeff above 0",
-    "sampling_logp_difference_mean": "mean size of log pi_learner - log mu over sampled tokens, on the update's first step",
+    "sampling_logp_difference_mean": "mean distance of log pi_learner from log mu, on the update's first step",
     "sampling_logp_difference_max": "its greatest value",
     "importance_sampling_ratio_mean": "mean of pi_learner / mu, uncut, on the update's first step",
     "importance_sampling_ratio_min": "its least value",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,13 @@ def test_everything_logged_is_in_the_glossary(make_learner, groups) -> None:
     assert logged["loss_tokens"] == 2 * sum(row.tokens.loss_mask.sum() for row in groups())
     assert 0 < logged["entropy"] < np.log(50)
     assert logged["policy_ratio_min"] <= 1 <= logged["policy_ratio_max"]
+
+
+def test_the_documentation_lists_the_glossary() -> None:
+    """docs/grpo.md has one row for each metric, in its words."""
+    text = (Path(__file__).parents[3] / "docs" / "grpo.md").read_text()
+    for name, meaning in GLOSSARY.items():
+        assert f"| `{name}` | {meaning} |" in text, name
 
 
 def test_steps_and_epochs_are_counted(make_learner, groups) -> None:
