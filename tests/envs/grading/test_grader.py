@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -263,6 +265,31 @@ def test_no_public_example_means_loading_is_enough(grader: Grader, task_of: Make
     task = task_of(public=())
     assert grader.check(task, "def double(x): return 0").verdict.status == "passed"
     assert grader.check(task, "def double(x").verdict.status == "failed"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_grades_with_processes_of_its_own(grader: Grader, task_of: Make) -> None:
+    """After a fork, parent and child judge scripts at once without hearing each other's answers."""
+    task = task_of(hidden=KINDS["script"])
+    assert grader.grade(task, RIGHT).status == "passed"
+    child = os.fork()
+    if child == 0:
+        scores = [grader.grade(task, answer).score for answer in (RIGHT, "x = 1") * 5]
+        os._exit(0 if scores == [1.0, 0.0] * 5 else 1)
+    assert [grader.grade(task, answer).score for answer in ("x = 1", RIGHT) * 5] == [0.0, 1.0] * 5
+    assert os.waitpid(child, 0)[1] == 0
+    assert grader.grade(task, RIGHT).status == "passed"
+
+
+def test_many_threads_grade_at_once(grader: Grader, task_of: Make) -> None:
+    """More threads than sandboxes: each gets its own answer's verdict."""
+    tasks = [task_of(hidden=KINDS[kind]) for kind in KINDS]
+    answers = [RIGHT, "def double(x): return 0", "import os\nos._exit(0)", ""]
+    jobs = [(task, answer) for answer in answers for task in tasks] * 2
+    with ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(lambda job: grader.grade(*job).status, jobs))
+    expected = {answers[0]: "passed", answers[1]: "failed", answers[2]: "crashed", answers[3]: "failed"}
+    assert statuses == [expected[answer] for _, answer in jobs]
 
 
 class Fragile(ProcessSandbox):
