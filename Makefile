@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 SEED   ?= 1
+# Processes that run tests; each file runs in one of them.
+JOBS   ?= 2
 export RAY_USAGE_STATS_ENABLED = 0
 export RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO = 0
 export TOKENIZERS_PARALLELISM = false
@@ -23,10 +25,10 @@ demo: setup
 	$(BIN)/python -m bai demo --seed $(SEED)
 
 test: setup
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n $(JOBS) --dist loadgroup
 
 test-fast: setup
-	$(BIN)/python -m pytest tests -m "not slow and not ray" -n 2
+	$(BIN)/python -m pytest tests -m "not slow and not ray" -n $(JOBS) --dist loadgroup
 
 check: setup
 	$(BIN)/ruff format --check .
