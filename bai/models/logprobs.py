@@ -3,7 +3,7 @@
 The logits of a batch are its largest tensor: 0.25 MiB a token in fp32 at a vocabulary of
 65,536, several times over once softmax and gradient are counted. Here the language model
 head runs on slices of the positions that are asked for; backward computes each slice
-again (``torch.utils.checkpoint``), so that at any time one slice's logits exist.
+again and takes its gradient in closed form, so that at any time one slice's logits exist.
 
 Shapes: B rows, T tokens of a row, N = positions asked for, H hidden, V vocabulary, L
 layers, K experts a token.
@@ -12,15 +12,18 @@ layers, K experts a token.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
+from torch.autograd.function import FunctionCtx, once_differentiable
 
 from bai.errors import ConfigError
 
 __all__ = ["CompletionLogprobs", "completion_logprobs", "token_logprobs"]
+
+_HEAD_FIELDS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+"""Configuration fields of models that change logits after the head."""
 
 
 def token_logprobs(
@@ -28,8 +31,8 @@ def token_logprobs(
 ) -> tuple[Tensor, Tensor]:
     """Gives the log-probability of each target and the entropy of its distribution.
 
-    Equal to ``log_softmax((hidden @ weight.T).float() / temperature)`` at the targets, with exact
-    gradients to ``hidden`` and ``weight``. Entropies carry gradients too.
+    Equal to ``log_softmax((hidden @ weight.T).float() / temperature)`` at the targets, with exact first
+    gradients to ``hidden`` and ``weight``, summed in float32 for half precision. Entropies carry gradients too.
 
     Args:
         hidden: [N, H] final hidden states.
@@ -49,23 +52,61 @@ def token_logprobs(
         raise ConfigError(f"expected hidden [N, H], weight [V, H] and targets [N]; got {shapes}")
     if temperature <= 0 or chunk < 1:
         raise ConfigError(f"expected temperature > 0 and chunk >= 1; got {temperature} and {chunk}")
-    slices = zip(torch.split(hidden, chunk), torch.split(targets, chunk), strict=True)
-    if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        parts = [checkpoint(_slice_logprobs, h, weight, t, temperature, use_reentrant=False) for h, t in slices]
-    else:
-        parts = [_slice_logprobs(h, weight, t, temperature) for h, t in slices]
-    logprobs, entropies = zip(*parts, strict=True)
-    return torch.cat(logprobs), torch.cat(entropies)
+    result = _ChunkedLogprobs.apply(  # type: ignore[no-untyped-call]
+        hidden.to(weight.dtype), weight, targets, temperature, chunk
+    )
+    return cast(tuple[Tensor, Tensor], result)
 
 
-def _slice_logprobs(hidden: Tensor, weight: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+class _ChunkedLogprobs(torch.autograd.Function):
+    """With p the distribution, q = log p and H its entropy: d q_t = 1_t - p and dH = -p (q + H), both over T."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, hidden: Tensor, weight: Tensor, targets: Tensor, temperature: float, chunk: int
+    ) -> tuple[Tensor, Tensor]:
+        logprobs, entropies = [], []
+        for h, t in zip(torch.split(hidden, chunk), torch.split(targets, chunk), strict=True):
+            logp = _log_softmax(h, weight, temperature)
+            logprobs.append(logp.gather(1, t[:, None]).squeeze(1))
+            entropies.append(-(logp.exp().mul_(logp)).sum(-1))
+        entropy = torch.cat(entropies)
+        ctx.save_for_backward(hidden, weight, targets, entropy)
+        ctx.temperature, ctx.chunk = temperature, chunk  # type: ignore[attr-defined]
+        ctx.set_materialize_grads(False)
+        return torch.cat(logprobs), entropy
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, by_logprob: Tensor | None, by_entropy: Tensor | None) -> tuple[Tensor | None, ...]:
+        hidden, weight, targets, entropy = ctx.saved_tensors
+        if by_logprob is None:
+            by_logprob = torch.zeros_like(entropy)
+        to_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        to_weight = torch.zeros_like(weight, dtype=entropy.dtype) if ctx.needs_input_grad[1] else None
+        for start in range(0, len(hidden), ctx.chunk):
+            part = slice(start, start + ctx.chunk)
+            h, factor = hidden[part], by_logprob[part, None]
+            logp = _log_softmax(h, weight, ctx.temperature)
+            p = logp.exp()
+            if by_entropy is not None:
+                factor = logp.add_(entropy[part, None]).mul_(by_entropy[part, None]).add_(factor)
+            to_logits = p.mul_(factor).neg_()
+            to_logits.scatter_add_(1, targets[part, None], by_logprob[part, None])
+            to_logits = to_logits.div_(ctx.temperature).to(hidden.dtype)
+            if to_hidden is not None:
+                to_hidden[part] = to_logits @ weight
+            if to_weight is not None:
+                to_weight += to_logits.t() @ h
+        return to_hidden, None if to_weight is None else to_weight.to(weight.dtype), None, None, None
+
+
+def _log_softmax(hidden: Tensor, weight: Tensor, temperature: float) -> Tensor:
+    """[n, V] in float32, or float64 for float64 input."""
     logits = hidden @ weight.t()
     if logits.dtype in (torch.bfloat16, torch.float16):
         logits = logits.float()
-    if temperature != 1:
-        logits = logits / temperature
-    logp = torch.log_softmax(logits, dim=-1)
-    return logp.gather(1, targets[:, None]).squeeze(1), -(logp.exp() * logp).sum(-1)
+    return torch.log_softmax(logits if temperature == 1 else logits / temperature, dim=-1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +149,14 @@ def completion_logprobs(
         forward: Further arguments of the base model's forward.
 
     Raises:
-        ConfigError: The mask asks for a row's first token.
+        ConfigError: The mask asks for a row's first token, or the model does more after its hidden states
+            than one matrix product.
     """
     if bool(loss_mask[:, 0].any()):
         raise ConfigError("the first token of a row has no log-probability; the loss mask asks for it")
+    head = model.get_output_embeddings()
+    if getattr(head, "bias", None) is not None or any(getattr(model.config, name, None) for name in _HEAD_FIELDS):
+        raise ConfigError("log-probabilities are computed for a linear head without bias, scale or cap; this has more")
     if routes is not None:
         forward["routes"] = routes
     outputs = model.get_decoder()(input_ids=input_ids, attention_mask=attention_mask, use_cache=False, **forward)
