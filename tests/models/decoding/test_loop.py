@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 import torch
 
@@ -75,7 +77,7 @@ def test_shared_and_repeated_caches_agree(model, monkeypatch):
     shared = decoder.sample(prompts, 3, SAMPLING, range(len(prompts)))
     monkeypatch.setattr(decoder, "_kind", RepeatedBatch)
     repeated = decoder.sample(prompts, 3, SAMPLING, range(len(prompts)))
-    for one, other in zip(sum(shared, []), sum(repeated, []), strict=True):
+    for one, other in zip(chain.from_iterable(shared), chain.from_iterable(repeated), strict=True):
         assert one.token_ids == other.token_ids
         assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
 
