@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from bai.errors import ConfigError
@@ -16,7 +17,8 @@ def make_policy(spec: str, **options: Any) -> Policy:
     """Makes a policy.
 
     Args:
-        spec: ``checkpoint:DIR`` (a model directory, or a run's, whose ``policy`` folder is taken),
+        spec: ``checkpoint:DIR`` (a model directory, or that of a run or of its checkpoint, whose ``policy``
+            folder is taken),
             ``hf:DIR`` (any causal language model directory), ``openai:URL#MODEL`` (an endpoint that
             speaks the OpenAI chat protocol), or ``oracle``.
         options: Passed on to the policy's constructor.
@@ -33,7 +35,9 @@ def make_policy(spec: str, **options: Any) -> Policy:
     if kind in ("checkpoint", "hf") and rest:
         from bai.agents.policies.local import LocalPolicy
 
-        return LocalPolicy.from_directory(rest, name=spec, **options)
+        inner = Path(rest) / "policy"
+        folder = inner if kind == "checkpoint" and inner.is_dir() else Path(rest)
+        return LocalPolicy.from_directory(folder, name=spec, **options)
     if kind == "openai" and rest:
         from bai.agents.policies.endpoint import EndpointPolicy
 

@@ -62,6 +62,15 @@ def test_policies_are_named_by_strings(model_dir):
     endpoint.close()
 
 
+def test_a_runs_directory_gives_its_policy(model_dir, tmp_path):
+    """A run holds its policy in a folder of that name, beside a ``config.json`` of its own."""
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "policy").symlink_to(model_dir)
+    assert isinstance(make_policy(f"checkpoint:{tmp_path}"), LocalPolicy)
+    with pytest.raises(CheckpointError):
+        make_policy(f"hf:{tmp_path}")
+
+
 @pytest.mark.parametrize("spec", ["", "oracle:x", "hf:", "checkpoint", "openai:", "gpt"])
 def test_other_strings_are_refused(spec):
     """The error lists the forms."""
