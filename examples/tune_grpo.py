@@ -24,7 +24,6 @@ def main(model: str | None = None) -> None:
             group_size=8,
             prompts_per_step=8,
             max_new_tokens=64,
-            torch_threads=1,
             lr=tune.grid_search([1e-4, 3e-4]),
         )
     )

@@ -33,7 +33,7 @@ from bai.agents.grpo.faults import ErrorBudget, Faults
 from bai.agents.grpo.metrics import sampling_metrics, training_metrics
 from bai.agents.grpo.plan import derive_seed, plan_prompts
 from bai.agents.grpo.runner import TextEnvRunner
-from bai.agents.grpo.startup import available_cpus, needed_cpus, start_ray
+from bai.agents.grpo.startup import needed_cpus, own_cpus, start_ray
 from bai.agents.grpo.update import check_learners, update_learners
 from bai.agents.grpo.weights import WeightSync
 from bai.agents.grpo.workers import dismiss
@@ -88,7 +88,7 @@ class GRPO(Algorithm):
         self._report: dict[str, Any] = {}
         self._skipped = 0
         if not (self.config.num_env_runners and self.config.num_learners):
-            _use_threads(self._settings.torch_threads or available_cpus())
+            _use_threads(self._settings.torch_threads or own_cpus())
         if self.config.runs_in_one_process:
             self.env_runner.share(self.learner_group._learner)
 

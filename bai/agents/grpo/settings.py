@@ -117,7 +117,8 @@ class GRPOSettings:
     # The machine.
     torch_threads: int | None = None
     """Threads torch uses in this process, for whichever of runner and learner has no process of its own; None
-    takes every core this process may use. Those with processes of their own use the CPUs they are given."""
+    takes every core this process may use, or, in a Tune trial, as many as it was given. Runners and learners with
+    processes of their own use the CPUs they are given."""
 
     # Faults. Every wait ends.
     update_timeout_s: float = 1800.0

@@ -20,7 +20,16 @@ from typing import Any
 
 from bai.errors import ConfigError
 
-__all__ = ["Finding", "available_cpus", "check_startup", "needed_cpus", "require_startup", "start_ray", "stop_ray"]
+__all__ = [
+    "Finding",
+    "available_cpus",
+    "check_startup",
+    "needed_cpus",
+    "own_cpus",
+    "require_startup",
+    "start_ray",
+    "stop_ray",
+]
 
 _MIN_SHARED_MEMORY = 256 * 1024**2
 _MAX_SESSION_PATH = 107
@@ -47,6 +56,16 @@ class Finding:
 def available_cpus() -> int:
     """Gives the number of cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def own_cpus() -> int:
+    """Gives the cores meant for this process: a Ray actor's share, such as a Tune trial's, or all there are."""
+    import ray
+
+    context = ray.get_runtime_context() if ray.is_initialized() else None
+    if context is None or context.get_actor_id() is None:
+        return available_cpus()
+    return max(1, int(context.get_assigned_resources().get("CPU", 1)))
 
 
 def needed_cpus(config: Any) -> int:

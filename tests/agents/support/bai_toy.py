@@ -110,7 +110,6 @@ def make_model_dir(path: Path, *, seed: int = 0, dropout: float = 0.0) -> Path:
         tokenizer_object=core,
         pad_token="<pad>",
         eos_token="<end>",
-        unk_token="?",
         additional_special_tokens=["<user>", "<bot>"],
     )
     tokenizer.chat_template = (
