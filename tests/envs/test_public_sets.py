@@ -66,7 +66,7 @@ def test_references_pass_the_public_examples(name: str, data_dir: Path, grader: 
 
 def test_every_faulty_program_of_quixbugs_fails(data_dir: Path) -> None:
     """The tests tell each faulty program from its repair; the endless ones are stopped."""
-    grader = Grader(shared_pool("auto", Limits(wall_s=8.0)), wall_s=8.0)
+    grader = Grader(shared_pool("auto", Limits(wall_s=3.0)), wall_s=3.0)
 
     def complaint(task: CodingTask) -> str:
         verdict = grader.grade(task, task.prompt)  # its last block is the faulty program
