@@ -14,6 +14,7 @@ from typing import NamedTuple
 __all__ = [
     "ENVIRONMENT",
     "PACKAGES",
+    "PACKAGE_ROOT",
     "SCRATCH",
     "WORKSPACE",
     "Layout",
@@ -30,6 +31,9 @@ SCRATCH = (WORKSPACE, "/tmp", "/dev/shm")  # noqa: S108  (paths inside a sandbox
 """Every directory that a candidate may write in."""
 PACKAGES = ("numpy",)
 """Packages of the host's environment that candidates may import."""
+PACKAGE_ROOT = "/packages"
+"""Where they show, where the file system is the sandbox's own: their place on the host may lie under a scratch
+directory (a checkout in /workspace or in /tmp), which hides what is there."""
 ENVIRONMENT = {
     "HOME": WORKSPACE,
     "LANG": "C.UTF-8",
@@ -55,7 +59,7 @@ class Layout(NamedTuple):
     links: tuple[tuple[str, str], ...]
     """(target, path inside) of symlinks."""
     package_folders: tuple[str, ...]
-    """Where :data:`PACKAGES` lie, same path inside."""
+    """Where :data:`PACKAGES` lie on the host."""
 
 
 def interpreter() -> str:
@@ -78,9 +82,10 @@ def build_layout() -> Layout:
             links.append((str(entry.readlink()), str(entry)))
         elif entry.exists():
             binds.append((str(entry), str(entry)))
-    for path in (os.path.realpath(sys.base_prefix), *_package_paths()):
-        if not any(Path(path).is_relative_to(shown) for shown, _ in binds):
-            binds.append((path, path))
+    prefix = os.path.realpath(sys.base_prefix)
+    if not any(Path(prefix).is_relative_to(shown) for shown, _ in binds):
+        binds.append((prefix, prefix))
+    binds += [(path, f"{PACKAGE_ROOT}/{Path(path).name}") for path in _package_paths()]
     return Layout(tuple(binds), tuple(links), tuple(sorted({str(Path(path).parent) for path in _package_paths()})))
 
 

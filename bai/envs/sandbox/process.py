@@ -106,6 +106,7 @@ class ProcessSandbox(ResidentSandbox):
         return config | {
             "workspace": self._workspace,
             "scratch": [self._workspace],
+            "package_folders": shown.package_folders,
             "environment": {**environment, "PATH": layout.path_variable()},
             "own_disk": False,
             "count_user": self._uid is None,

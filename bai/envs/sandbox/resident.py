@@ -131,7 +131,7 @@ class ResidentSandbox(Sandbox):
             "scratch": list(layout.SCRATCH),
             "environment": {**layout.ENVIRONMENT, "PATH": layout.path_variable()},
             "packages": layout.PACKAGES,
-            "package_folders": layout.build_layout().package_folders,
+            "package_folders": [layout.PACKAGE_ROOT],
             "inodes": MOST_INODES,
             "own_disk": True,
             "namespaces": False,

@@ -66,6 +66,13 @@ def test_the_layout_shows_system_and_interpreter_only() -> None:
     assert {source.name for source in sources if "site-packages" in source.parts} <= {"numpy", "numpy.libs"}
 
 
+def test_no_package_shows_where_a_scratch_directory_hides_it() -> None:
+    """A checkout under /tmp or /workspace keeps its sandboxes: packages show at a place of their own."""
+    targets = [Path(target) for source, target in layout.build_layout().binds if "site-packages" in Path(source).parts]
+    assert targets
+    assert all(target.parent == Path(layout.PACKAGE_ROOT) for target in targets)
+
+
 def test_the_environment_is_fixed() -> None:
     """Candidates' variables are a constant of the package."""
     assert layout.ENVIRONMENT["PYTHONHASHSEED"] == "0"
