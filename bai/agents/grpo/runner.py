@@ -52,6 +52,11 @@ class TextEnvRunner(EnvRunner, Checkpointable):
         self._learner = learner
         self.module = learner.module[DEFAULT_MODULE_ID]
 
+    @property
+    def shares_weights(self) -> bool:
+        """Whether it samples from the learner's own module, so that nothing has to be pushed."""
+        return self._learner is not None
+
     def sample(self, *, requests: Sequence[Request] = (), **_: Any) -> RunnerReply:
         """Samples every request; whatever the environments do wrong is on the trajectories.
 
@@ -70,12 +75,13 @@ class TextEnvRunner(EnvRunner, Checkpointable):
 
     def held_version(self) -> int:
         """Version of the weights that the next sample will use; counts the learner's updates."""
-        return self.weights_version if self._learner is None else int(self._learner._weights_seq_no)
+        return int(self._learner._weights_seq_no) if self.shares_weights else self.weights_version
 
     def hold_weights(self, version: int, state: Any) -> int:
-        """Takes weights over unless it holds this version, and confirms what it holds.
+        """Takes weights over, and confirms what it holds.
 
-        Versions are compared by ``!=``: after a return to an older checkpoint the older weights are the right ones.
+        They are taken even where the version is held already: after a return to a checkpoint of another run, equal
+        numbers name unequal weights. Who pushes knows what was confirmed, and does so only when needed.
 
         Args:
             version: Of the weights.
@@ -84,7 +90,7 @@ class TextEnvRunner(EnvRunner, Checkpointable):
         Returns:
             The version held now.
         """
-        if self._learner is None:
+        if not self.shares_weights:
             self.module_with(version, state)
         return self.held_version()
 
@@ -92,9 +98,8 @@ class TextEnvRunner(EnvRunner, Checkpointable):
         """Gives a module that holds these weights, for an export."""
         if self.module is None:
             self.make_module()
-        if version != self.weights_version:
-            self.module.set_state(state)
-            self.weights_version = version
+        self.module.set_state(state)
+        self.weights_version = version
         return self.module
 
     def make_env(self) -> gym.Env[str, str]:

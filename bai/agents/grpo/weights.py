@@ -19,6 +19,8 @@ from bai.errors import StaleWeights, WorkerFailure
 
 __all__ = ["WeightSync"]
 
+_LOCAL = 0
+"""Number of the runner in this process."""
 _PUSHES = 3
 """Pushes to a runner that keeps confirming another version, before the run ends."""
 
@@ -40,8 +42,12 @@ class WeightSync:
         self._weights: tuple[int, Any] | None = None
 
     def invalidate(self) -> None:
-        """Forgets what is known: the learner's weights have changed, or may have."""
+        """Forgets what is known: the learner's weights have changed, or may have.
+
+        What runners hold is forgotten too: a checkpoint of another run may bring other weights of the same version.
+        """
         self._weights = None
+        self._held.clear()
 
     def forget(self, runner: int) -> None:
         """Forgets what a runner holds: it died, or came back."""
@@ -93,8 +99,8 @@ class WeightSync:
 
     def _sync_local(self) -> dict[int, str]:
         runner = self._runners.local_env_runner
-        if runner.held_version() != self.version():
-            runner.hold_weights(*self.current())
+        if not runner.shares_weights and self._held.get(_LOCAL) != self.version():
+            self._held[_LOCAL] = runner.hold_weights(*self.current())
         return {}
 
     def _fetch(self) -> tuple[int, Any]:
