@@ -13,12 +13,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import gymnasium as gym
 
 import bai
+from bai.agents.policies.factory import model_folder
 from bai.agents.rollout import Request
 from bai.envs.base import TextEnv
 from bai.envs.tasks.base import TaskSet
@@ -73,9 +75,14 @@ class EvalConfig:
             raise ConfigError(f"limit must be at least 1, or None for all tasks; got {self.limit}")
 
     def identity(self) -> dict[str, Any]:
-        """What makes samples comparable: not how many there are, nor how they are spread."""
+        """What makes samples comparable: not how many there are, nor how they are spread.
+
+        A model on disk is named by its content too, for a path may hold other weights tomorrow.
+        """
+        folder = model_folder(self.policy)
         return {
             "policy": self.policy,
+            **({} if folder is None else {"weights": _digest(_contents(folder))}),
             "policy_options": dict(self.policy_options),
             "env": self.env,
             "env_options": dict(self.env_options),
@@ -188,6 +195,24 @@ def _plan(wanted: Sequence[Key], finished: set[Key], seed: int) -> list[Request]
     return requests
 
 
+def _contents(folder: Path) -> tuple[tuple[Path, int, int], ...]:
+    """The files of a model, each with its size and its time of change."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin", ".json", ".jinja"))
+    return tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+
+
+@lru_cache(maxsize=8)
+def _digest(contents: tuple[tuple[Path, int, int], ...]) -> str:
+    """Names what the files hold; read once as long as they don't change."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path, size, _ in contents:
+        digest.update(f"{path.name}\0{size}\0".encode())
+        with path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
+
+
 def _task_seed(seed: int, task_id: str) -> int:
     """31 bits of the evaluation's seed and the task, so that one task's samples don't depend on the others."""
     digest = hashlib.blake2b(json.dumps([seed, task_id]).encode(), digest_size=4).digest()
@@ -271,4 +296,4 @@ def publish(evaluation: Evaluation, out: Path, *, training: Sequence[Curve] = ()
     }
     condition = Condition(name=config.policy, trajectories=evaluation.trajectories)
     title = f"{config.env} {config.env_options.get('task_set', '')}".strip()
-    return write_report(out / "report.html", [condition], title=title, training=training, facts=facts)
+    return write_report(out / "report.html", [condition], title=title, training=training, facts=facts, seed=config.seed)

@@ -17,7 +17,7 @@ import gymnasium as gym
 import bai  # noqa: F401 - a worker process must know the ids
 from bai.agents.policies import make_policy
 from bai.agents.rollout import Request, RolloutEngine
-from bai.errors import ConfigError, WorkerFailure
+from bai.errors import BaiError, ConfigError, WorkerFailure
 from bai.policy import Policy, Sampling
 from bai.types import Trajectory
 
@@ -148,16 +148,21 @@ def process_collector(recipe: Recipe, workers: int) -> Collector:
     return _Processes(pool)
 
 
-_worker: RolloutEngine | None = None
-"""The engine of this worker process."""
+_worker: RolloutEngine | BaiError | None = None
+"""The engine of this worker process, or why there is none."""
 
 
 def _start_worker(recipe: Recipe, cores: int) -> None:
     global _worker
     os.environ["OMP_NUM_THREADS"] = str(cores)  # read by torch when the policy's module imports it
-    _worker = recipe.make_engine(recipe.make_policy())
+    try:
+        _worker = recipe.make_engine(recipe.make_policy())
+    except BaiError as error:  # raised here, it would only be told as a broken pool
+        _worker = error
 
 
 def _work(batch: Batch, sampling: Sampling) -> list[Trajectory]:
     assert _worker is not None
+    if isinstance(_worker, BaiError):
+        raise _worker
     return _worker.collect(batch, sampling)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bai.agents.rollout import Request
-from bai.errors import ConfigError
+from bai.errors import CheckpointError, ConfigError
 from bai.evals.run import EvalConfig, _batches, _plan, choose_tasks, evaluate, publish
 from bai.policy import Policy
 from bai.types import Trajectory, read_trajectories
@@ -45,6 +45,26 @@ class TestEvaluate:
         result = evaluate(replace(CONFIG, policy="oracle", samples=1))
         assert result.summary.pass_at[1].value == 1.0
         assert result.summary.is_trustworthy
+
+    def test_a_worker_without_a_policy_says_why(self) -> None:
+        """The fault of the argument is told as it is in one process, not as a broken pool."""
+        with pytest.raises(CheckpointError, match="nowhere"):
+            evaluate(replace(CONFIG, policy="checkpoint:nowhere", workers=1))
+
+    def test_other_weights_are_another_evaluation(self, dice: Policy, tmp_path: Path) -> None:
+        """A path that holds other weights than before does not lend them its samples."""
+        model = tmp_path / "model"
+        model.mkdir()
+        (model / "config.json").write_text("{}")
+        (model / "model.safetensors").write_bytes(b"old")
+        config = replace(CONFIG, policy=f"checkpoint:{model}")
+        evaluate(config, out=tmp_path / "out", policy=dice)
+        asked = len(dice.asked)
+        evaluate(config, out=tmp_path / "out", policy=dice)
+        assert len(dice.asked) == asked
+        (model / "model.safetensors").write_bytes(b"newer")
+        with pytest.raises(ConfigError, match="holds another evaluation: its weights is"):
+            evaluate(config, out=tmp_path / "out", policy=dice)
 
     def test_same_seed_same_samples(self, dice: Policy) -> None:
         """Two runs agree in all but their times; another seed gives other samples."""

@@ -8,7 +8,7 @@ from typing import Any
 from bai.errors import ConfigError
 from bai.policy import Policy
 
-__all__ = ["make_policy"]
+__all__ = ["make_policy", "model_folder"]
 
 _FORMS = "checkpoint:DIR, hf:DIR, openai:URL#MODEL or oracle"
 
@@ -35,12 +35,28 @@ def make_policy(spec: str, **options: Any) -> Policy:
     if kind in ("checkpoint", "hf") and rest:
         from bai.agents.policies.local import LocalPolicy
 
-        inner = Path(rest) / "policy"
-        folder = inner if kind == "checkpoint" and inner.is_dir() else Path(rest)
-        return LocalPolicy.from_directory(folder, name=spec, **options)
+        return LocalPolicy.from_directory(_folder(kind, rest), name=spec, **options)
     if kind == "openai" and rest:
         from bai.agents.policies.endpoint import EndpointPolicy
 
         url, _, model = rest.partition("#")
         return EndpointPolicy(url, model, name=spec, **options)
     raise ConfigError(f"a policy is named {_FORMS}; got {spec!r}")
+
+
+def model_folder(spec: str) -> Path | None:
+    """Gives the directory of the model that a policy's name means, or None where it means none on this disk.
+
+    Args:
+        spec: As :func:`make_policy` takes it; of a run or of its checkpoints the folder ``policy`` is meant.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind not in ("checkpoint", "hf") or not rest:
+        return None
+    folder = _folder(kind, rest)
+    return folder if (folder / "config.json").is_file() else None
+
+
+def _folder(kind: str, path: str) -> Path:
+    inner = Path(path) / "policy"
+    return inner if kind == "checkpoint" and inner.is_dir() else Path(path)
