@@ -147,11 +147,13 @@ class RolloutEngine:
         trajectories: list[Trajectory] = []
         for start in range(0, len(episodes), self._max_live):
             wave = episodes[start : start + self._max_live]
-            for done in self._run_wave(wave, sampling):
-                if on_progress is not None:
-                    on_progress(start + done, len(episodes))
-            trajectories += [self._trajectory(episode, weights_version) for episode in wave]
-            self._retire(wave)
+            try:
+                for done in self._run_wave(wave, sampling):
+                    if on_progress is not None:
+                        on_progress(start + done, len(episodes))
+                trajectories += [self._trajectory(episode, weights_version) for episode in wave]
+            finally:
+                self._retire(wave)
         return trajectories
 
     def close(self) -> None:
@@ -165,11 +167,7 @@ class RolloutEngine:
         began = time.perf_counter()
         for episode in wave:
             episode.env = self._idle.pop() if self._idle else self._make_env()
-        try:
-            list(self._threads.map(self._reset, wave, itertools.repeat(began)))
-        except BaseException:
-            self._retire(wave)
-            raise
+        list(self._threads.map(self._reset, wave, itertools.repeat(began)))
         while live := [episode for episode in wave if not episode.done]:
             yield len(wave) - len(live)
             answers = self._answer(live, sampling, began)

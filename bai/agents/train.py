@@ -238,7 +238,9 @@ class _RunDirectory:
                 raise ConfigError(
                     f"{self.root} was started with other values of {', '.join(differing)}; resume with the same ones"
                 )
-        self.config.write_text(json.dumps(wanted, indent=1, sort_keys=True), encoding="utf-8")
+        scratch = self.config.with_suffix(".partial")
+        scratch.write_text(json.dumps(wanted, indent=1, sort_keys=True), encoding="utf-8")
+        scratch.replace(self.config)
 
     def write_trajectories(self, iteration: int, trajectories: Any) -> None:
         """Writes some trajectories of an iteration, over those of a run that was cut off there."""

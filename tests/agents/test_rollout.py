@@ -274,6 +274,27 @@ def test_a_fault_of_a_remote_policy_loses_its_episode_alone(engine_of):
     assert trajectories[1].verdict.is_infra and not trajectories[1].is_trainable
 
 
+class Failing(Policy):
+    """A trainable policy that cannot answer."""
+
+    name, is_trainable = "failing", True
+
+    def begin(self, messages):
+        return Context(messages=tuple(messages))
+
+    def extend(self, context, observation):
+        raise NotImplementedError
+
+    def generate(self, contexts, n, sampling, seeds):
+        raise MemoryError("no room")
+
+
+def test_a_policy_that_fails_leaves_no_environment_open(engine_of):
+    """The error is raised, and what was made is closed (see ``engine_of``)."""
+    with pytest.raises(MemoryError):
+        engine_of(Failing()).collect([Request(seed=0, n=3)], SAMPLING)
+
+
 def test_progress_is_told(engine_of):
     """Done never falls, and reaches what was wanted."""
     told = []

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from bai.agents.train import Progress, TrainConfig, train
+from bai.agents.train import Progress, TrainConfig, _RunDirectory, train
 from bai.errors import CheckpointError, ConfigError
 from bai.types import read_trajectories
 
@@ -102,6 +102,18 @@ def test_runs_are_not_mixed_up(toy_run: Callable[..., TrainConfig]) -> None:
         train(toy_run(iterations=1))
     with pytest.raises(ConfigError, match="other values of seed, settings"):
         train(toy_run(resume=True, seed=6, settings={**SETTINGS, "lr": 1.0}))
+
+
+def test_a_run_cut_off_while_it_claims_keeps_its_settings(toy_run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings appear whole or not at all, so a run killed at any moment can be resumed."""
+    config = toy_run()
+    run = _RunDirectory(Path(config.out))
+    run.claim(config)
+    before = run.config.read_text()
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run.claim(toy_run(resume=True, iterations=9))
+    assert run.config.read_text() == before
 
 
 def test_a_truncated_checkpoint_is_refused(toy_run: Callable[..., TrainConfig]) -> None:

@@ -46,8 +46,8 @@ def _check_choices(options: object, **choices: Any) -> None:
 def _check_not_negative(options: object, *names: str) -> None:
     for name in names:
         value = getattr(options, name)
-        if value < 0:
-            raise ConfigError(f"{name} must be at least 0; got {value}")
+        if not 0 <= value < float("inf"):
+            raise ConfigError(f"{name} must be at least 0 and finite; got {value}")
 
 
 @dataclass(frozen=True, kw_only=True)

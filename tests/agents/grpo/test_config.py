@@ -40,6 +40,7 @@ def test_the_constant_of_dr_grpo_follows_the_length() -> None:
         ({"temperature": 0.0}, "temperature must be above 0"),
         ({"top_p": 0.0}, "top_p"),
         ({"clip_low": -1.0}, "clip_low must be at least 0"),
+        ({"lr": float("nan")}, "lr must be at least 0 and finite"),
         ({"method": "ppo"}, "no preset 'ppo'"),
         ({"correction": "token_truncate"}, "needs proximal"),
         ({"lr_schedule": "cosine"}, "needs total_steps"),
