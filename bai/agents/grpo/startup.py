@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bai.errors import ConfigError
+from bai.errors import ConfigError, WorkerFailure
 
 __all__ = [
     "Finding",
@@ -34,6 +34,7 @@ __all__ = [
 _MIN_SHARED_MEMORY = 256 * 1024**2
 _MAX_SESSION_PATH = 107
 _FAREWELL_S = 10.0
+_STARTS = 3
 _SESSION_NAME = "/ray/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store"
 
 
@@ -127,6 +128,7 @@ def start_ray(*, cpus_needed: int = 0, num_cpus: int | None = None) -> bool:
 
     Raises:
         ConfigError: Ray cannot work here; the message says how to mend it.
+        WorkerFailure: Ray does not come up, though nothing is wrong with the machine but its load.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -138,15 +140,30 @@ def start_ray(*, cpus_needed: int = 0, num_cpus: int | None = None) -> bool:
         _require_cluster_cpus(cpus_needed, int(ray.cluster_resources().get("CPU", 0)))
         return False
     require_startup(check_startup(cpus_needed=cpus_needed, num_cpus=num_cpus))
-    ray.init(
-        address="local",
-        num_cpus=max(cpus_needed, available_cpus()) if num_cpus is None else num_cpus,
-        include_dashboard=False,
-        configure_logging=True,
-        logging_level=logging.ERROR,
-        log_to_driver=False,
-    )
+    _init_patiently(max(cpus_needed, available_cpus()) if num_cpus is None else num_cpus)
     return True
+
+
+def _init_patiently(num_cpus: int) -> None:
+    """Starts Ray, again where a busy machine let its 30 seconds pass; a failed start dies with this process."""
+    import ray
+
+    for attempt in range(1, _STARTS + 1):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=num_cpus,
+                include_dashboard=False,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+            )
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+            if attempt == _STARTS:
+                raise WorkerFailure(f"Ray did not start in {_STARTS} attempts; the machine is overloaded") from error
+        else:
+            return
 
 
 def stop_ray() -> None:
