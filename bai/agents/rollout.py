@@ -21,7 +21,7 @@ from typing import Any, Protocol, runtime_checkable
 import gymnasium as gym
 import numpy as np
 
-from bai.errors import BaiError, ConfigError, InfraError, PolicyError
+from bai.errors import BaiError, ConfigError, ContextOverflow, InfraError, PolicyError
 from bai.policy import Completion, Context, Policy, Sampling
 from bai.types import Message, Span, Trajectory, Turn, Verdict
 
@@ -30,6 +30,8 @@ __all__ = ["BoundPolicy", "Request", "RolloutEngine", "turn_seed"]
 _MASK64 = (1 << 64) - 1
 _MAX_EMPTY = 64
 """Empty answers an overfull episode gives before it is left ungraded."""
+_SILENCE = Completion(text="", stop_reason="length")
+"""The answer of an agent whose context is full."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +202,7 @@ class RolloutEngine:
     def _answer(self, live: list[_Episode], sampling: Sampling, began: float) -> list[Completion | None]:
         """Gives each live episode's completion; None where a fault of the policy ended the episode."""
         start = time.perf_counter()
-        fitting = [episode for episode in live if self._fits(episode)]
+        fitting = [episode for episode in live if not episode.cut and self._fits(episode)]
         if self.policy.is_trainable:
             contexts = [episode.context for episode in fitting if episode.context is not None]
             groups = self.policy.generate(contexts, 1, sampling, [turn_seed(e) for e in fitting])
@@ -209,15 +211,17 @@ class RolloutEngine:
             drawn = list(self._threads.map(lambda episode: self._answer_one(episode, sampling), fitting))
         by_episode = dict(zip(map(id, fitting), drawn, strict=True))
         for episode in live:
-            episode.cut = id(episode) not in by_episode
+            episode.cut = episode.cut or id(episode) not in by_episode
             episode.spans.append(_span("generate", start, began))
-        empty = Completion(text="", stop_reason="length")
-        return [by_episode.get(id(episode), empty) for episode in live]
+        return [by_episode.get(id(episode), _SILENCE) for episode in live]
 
     def _answer_one(self, episode: _Episode, sampling: Sampling) -> Completion | None:
         assert episode.context is not None
         try:
             return self.policy.generate([episode.context], 1, sampling, [turn_seed(episode)])[0][0]
+        except ContextOverflow:  # only the endpoint knows its window
+            episode.cut = True
+            return _SILENCE
         except PolicyError as error:
             episode.fail(error)
             return None

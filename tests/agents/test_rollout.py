@@ -15,7 +15,7 @@ from bai.agents.policies.oracle import OraclePolicy
 from bai.agents.rollout import Request, RolloutEngine
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.tasks.base import TaskSet
-from bai.errors import ConfigError, EndpointError, SandboxDied, TaskNotFound
+from bai.errors import ConfigError, ContextOverflow, EndpointError, SandboxDied, TaskNotFound
 from bai.models import BaiMoeForCausalLM, preset, train_tokenizer
 from bai.policy import Completion, Context, Policy, Sampling
 from bai.types import Message, Task, Trajectory, Verdict
@@ -264,6 +264,8 @@ class Flaky(Policy):
     def generate(self, contexts, n, sampling, seeds):
         if any("13" in context.messages[-1].content for context in contexts):
             raise EndpointError("no answer")
+        if any("14" in context.messages[-1].content for context in contexts):
+            raise ContextOverflow("too long")
         return [[Completion(text=context.messages[0].content, stop_reason="eos")] * n for context in contexts]
 
 
@@ -293,6 +295,13 @@ def test_a_policy_that_fails_leaves_no_environment_open(engine_of):
     """The error is raised, and what was made is closed (see ``engine_of``)."""
     with pytest.raises(MemoryError):
         engine_of(Failing()).collect([Request(seed=0, n=3)], SAMPLING)
+
+
+def test_a_window_only_the_endpoint_knows(engine_of):
+    """Its refusal is no fault: the empty answer is graded."""
+    (trajectory,) = engine_of(Flaky()).collect([Request(seed=0, task_id="14")], SAMPLING)
+    assert trajectory.error is None and trajectory.metadata["cut"]
+    assert trajectory.verdict.status == "failed" and {turn.action for turn in trajectory.turns} == {""}
 
 
 def test_progress_is_told(engine_of):
