@@ -13,7 +13,8 @@ from bai.envs.tasks.coding import CodingTask
 
 __all__ = ["assemble", "extract_code", "with_adapter"]
 
-_FENCE = re.compile(r"^ {0,3}(```+|~~~+)[ \t]*([\w+-]*)[^`]*$")
+# Possessive throughout: a line of a mebibyte must not be tried at every split.
+_FENCE = re.compile(r"^ {0,3}(`{3,}+|~{3,}+)[ \t]*+([\w+-]*+)[^`]*+$")
 _PYTHON = ("python", "py", "python3")
 _FUTURE = re.compile(r"^from __future__ import [^\n]*$", re.MULTILINE)
 

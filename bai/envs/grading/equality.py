@@ -55,7 +55,11 @@ def _by_value(actual: Any, expected: Any, args: Sequence[Any], tolerance: Tolera
 
 def _by_elements(actual: Any, expected: Any, args: Sequence[Any], tolerance: Tolerance) -> bool:
     kinds = (list, tuple, set, frozenset)
-    return isinstance(actual, kinds) and isinstance(expected, kinds) and set(actual) == set(expected)
+    if not isinstance(actual, kinds) or not isinstance(expected, kinds):
+        return False
+    wanted = set(expected)
+    # One by one first: a set of elements crafted to share one hash would take quadratic time to make.
+    return all(item in wanted for item in actual) and set(actual) == wanted
 
 
 def _by_root(actual: Any, expected: Any, args: Sequence[Any], tolerance: Tolerance) -> bool:
@@ -133,9 +137,8 @@ def _same_array(actual: Any, expected: Any, tolerance: Tolerance) -> bool:
         return False
     if np.shape(actual) != np.shape(expected):
         return False
-    inexact = np.issubdtype(np.asarray(actual).dtype, np.inexact) or np.issubdtype(
-        np.asarray(expected).dtype, np.inexact
-    )
-    if inexact:
+    # As arrays: a bare Python number would be rounded to the other's precision, and 10**9 to float16's infinity.
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    if np.issubdtype(actual.dtype, np.inexact) or np.issubdtype(expected.dtype, np.inexact):
         return bool(np.allclose(actual, expected, rtol=tolerance.rtol, atol=tolerance.atol, equal_nan=True))
     return bool(np.array_equal(actual, expected))

@@ -18,7 +18,7 @@ import ast
 import builtins
 
 # Scripts use these; loaded once, before any fork.
-import collections  # noqa: F401
+import collections
 import importlib
 import importlib.util
 import os
@@ -170,11 +170,32 @@ def _proxy(link: _Link, name: str) -> Callable[..., Any]:
         if answer[0] == "abort":
             os._exit(0)
         if answer[0] == "returned":
-            return answer[1]
+            return _widened(answer[1])
         raise _rebuilt(answer[1], answer[2])
 
     call.__name__ = call.__qualname__ = name
     return call
+
+
+def _widened(value: Any) -> Any:
+    """Gives numpy's short floats the precision of Python's own, with which a script compares them.
+
+    Against a bare number numpy would round that to the short type: 10**9 would equal float16's infinity.
+    """
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return value
+    if isinstance(value, (numpy.generic, numpy.ndarray)):
+        return value.astype(numpy.result_type(value.dtype, numpy.float64)) if value.dtype.kind in "fc" else value
+    if isinstance(value, tuple):
+        return tuple(map(_widened, value))
+    if isinstance(value, (list, collections.deque)):
+        for index, item in enumerate(value):
+            value[index] = _widened(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            value[key] = _widened(item)
+    return value
 
 
 def _rebuilt(name: str, message: str) -> Exception:

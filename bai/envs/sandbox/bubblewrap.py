@@ -89,6 +89,8 @@ def _file_system(disk_bytes: int) -> list[str]:
     for target, path in shown.links:
         options += ["--symlink", target, path]
     options += ["--ro-bind", _INSIDE, _SHOWN_INSIDE, "--proc", "/proc", "--dev", "/dev"]
+    # It reads as zeros too, but cannot be mapped as memory that no limit counts.
+    options += ["--dev-bind", "/dev/full", "/dev/zero"]
     for folder in layout.SCRATCH:
         options += ["--perms", "0700", "--size", str(disk_bytes), "--tmpfs", folder]
     # Their own mounts above stay writable; the directories around them do not.

@@ -107,8 +107,9 @@ def _read_outcome(frame: bytes, index: int) -> CallResult:
         number, status, value, exception, message, args, wall_s = decode(frame)
     except (CodecError, TypeError, ValueError):
         return _GARBLED
-    shape = (number, type(status), type(exception), type(message), type(wall_s))
-    if shape != (index, str, str, str, float) or status not in _SAID:
+    # Types first: a hostile number (an array, a signalling NaN) cannot be compared.
+    shape = (type(number), type(status), type(exception), type(message), type(wall_s))
+    if shape != (int, str, str, str, float) or number != index or status not in _SAID:
         return _GARBLED
     result = CallResult(status=status, exception=exception[:2000], message=message[:2000], wall_s=wall_s)
     return result if status != "returned" and args is None else _with_values(result, value, args)

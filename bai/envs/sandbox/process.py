@@ -21,7 +21,7 @@ from bai.errors import InfraError, SandboxUnavailable
 
 __all__ = ["COMMON", "ProcessSandbox", "can_change_uid", "without_filter"]
 
-_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_DEVICES = ("/dev/null", "/dev/full", "/dev/random", "/dev/urandom")
 _INSIDE = str(Path(inside.__file__).parent)
 
 
@@ -165,6 +165,7 @@ def _unreachable() -> str | None:
 
 COMMON = (
     "a kernel bug that a process can reach with ordinary system calls",
+    "memory in the buffers of sockets and pipes, which only the limits on open files and processes bound",
     "use of processor time on every core until the time limit",
     "signals between sandboxes that run at the same time, by timing or by locks on shared read-only files",
 )

@@ -228,15 +228,24 @@ class ResidentSandbox(Sandbox):
             raise CannotFork(f"the workspace cannot be copied: {error}") from error
 
     def restore(self, snapshot: Snapshot) -> None:
-        self._ask(wire.Op.RESET, b"")
+        self._clear()
         self._file("unpack", ".", snapshot.archive, 0)
 
     def reset(self) -> None:
         # The runner says whether there is anything to remove: usually there is not.
         self._modules.clear()
-        if self._ask(wire.Op.RESET, b"").header.code:
+        if self._clear():
             self._file("empty", ".", b"", 0)
         self._pristine = True
+
+    def _clear(self) -> bool:
+        """Kills every process but the runner; tells whether there are files to remove."""
+        answer = self._ask(wire.Op.RESET, b"")
+        if answer.end == wire.End.FAULT:
+            # Something could not be killed or looked at: what it left stays with this runner.
+            self.close()
+            raise SandboxDied(f"the {self.name} sandbox could not be emptied: {tail(answer.stderr)}")
+        return bool(answer.header.code)
 
     def _file(self, verb: str, path: str, data: bytes, most: int) -> bytes:
         self._pristine = False

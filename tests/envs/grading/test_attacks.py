@@ -317,6 +317,35 @@ def test_the_detail_repeats_no_word_of_the_candidate_s(grader: Grader, task_of: 
             assert "987654" not in grader.grade(task, answer, partial=partial).detail
 
 
+FORGE = """
+import os, struct, sys
+from decimal import Decimal
+frame = sys._getframe()
+while "link" not in frame.f_locals:
+    frame = frame.f_back
+link = frame.f_locals["link"]
+def double(x):
+    import numpy
+    link.answer(sys.modules["_bai.codec"].encode([{number}, "returned", None, "", "", None, 0.0]))
+"""
+
+
+@pytest.mark.parametrize("number", ["Decimal('sNaN')", "numpy.array([1, 2])", "0.0", "True", "None"])
+def test_a_forged_answer_is_garbled_and_no_more(grader: Grader, task_of: Make, number: str) -> None:
+    """What cannot be compared in an answer's frame is no fault of the judge's."""
+    assert grader.grade(task_of(), FORGE.replace("{number}", number)).status == "crashed"
+    assert grader.grade(task_of(), "def double(x): return 2 * x").status == "passed"
+
+
+@pytest.mark.parametrize("value", ["numpy.float16('inf')", "[numpy.float16('inf')]", "numpy.array([1e9], 'f2')"])
+def test_short_floats_do_not_round_what_is_expected(grader: Grader, task_of: Make, value: str) -> None:
+    """A script compares numpy's short floats with the precision of Python's own."""
+    answer = f"import numpy\ndef double(x): return {value}"
+    expected = "[10**9]" if value.startswith("[") else "10**9"
+    task = task_of(hidden=ScriptTests(script=f"assert double(1) == {expected}", proxies=("double",)))
+    assert grader.grade(task, answer).status == "failed"
+
+
 ENDLESS = {
     "output": """
 def double(x):

@@ -30,6 +30,12 @@ values = st.recursive(
 )
 
 
+def test_elements_of_one_hash_are_no_burden() -> None:
+    """A list is not made a set of before each of its elements is known to be wanted."""
+    assert not matches("elements", [5 + (2**61 - 1) * n for n in range(200_000)], [5], (), Tolerance())
+    assert matches("elements", [5, 5, 6], {6, 5}, (), Tolerance())
+
+
 @given(values, values)
 def test_it_is_python_s_equality_on_plain_data(a: Any, b: Any) -> None:
     """Without NaN, arrays and tolerances, two values are equal exactly where ``==`` says so."""
@@ -56,6 +62,10 @@ def test_a_value_equals_itself_within_any_tolerance(value: Any) -> None:
         ({1}, [1]),
         (OrderedDict(a=1, b=2), OrderedDict(b=2, a=1)),
         ([True], [2]),
+        (np.float16("inf"), 1e6),
+        ([np.float16("inf")], [10**6]),
+        (np.float16(2048), 2049),
+        (np.float32(0.1), 0.1),
     ],
 )
 def test_what_python_tells_apart_stays_apart(a: Any, b: Any) -> None:

@@ -260,6 +260,66 @@ def test_what_is_dear_to_decode_is_refused() -> None:
     assert time.process_time() - began < 60
 
 
+def _int(value: int) -> bytes:
+    data = value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
+    return b"i" + struct.pack("!I", len(data)) + data
+
+
+def _many(tag: bytes, *items: bytes) -> bytes:
+    return tag + struct.pack("!I", len(items)) + b"".join(items)
+
+
+def _tower(depth: int) -> bytes:
+    """Frozensets whose elements share one hash, and theirs in turn."""
+    if depth == 0:
+        return _int(7)
+    below = _tower(depth - 1)
+    return _many(b"z", *[below] * 40)
+
+
+FORGED = {
+    "an array of very many dimensions": b"a"
+    + struct.pack("!I", 2)
+    + b"i1"
+    # The product of the lengths would take minutes.
+    + _many(b"u", *[_int(2**31 - 1)] * 300_000)
+    + b"b\0\0\0\0",
+    "a range whose length takes a long division": b"r" + _int(0) + _int(1 << 32_000_000) + _int((1 << 16_000_000) + 1),
+    "an int to be compared with a decimal": _many(b"e", b"m\0\0\0\x015", _int((2**61 - 1 << 32_000_000) + 5)),
+    "a decimal after a long int": _many(b"l", _int(1 << 32_000_000), b"m\0\0\0\x015"),
+    "long keys of one hash": _many(
+        b"e",
+        *(
+            _many(b"u", *[b"N"] * 1000, *(_int(-1 - (number >> bit & 1)) for bit in range(10)))
+            for number in range(1000)
+        ),
+    ),
+    "keys of one hash in keys of one hash": _many(b"e", _tower(3), _tower(3)),
+    "an array of texts of no length": b"a"
+    + struct.pack("!I", 2)
+    + b"S0"
+    + _many(b"u", _int(2**31 - 1), _int(8))
+    + b"b\0\0\0\0",
+}
+
+
+@pytest.mark.parametrize("data", FORGED.values(), ids=FORGED.keys())
+def test_forged_bytes_cannot_hold_the_receiver_up(data: bytes) -> None:
+    """Bytes that no encoder writes are refused before they cost anything."""
+    began = time.process_time()
+    with pytest.raises(CodecError):
+        decode(data)
+    assert time.process_time() - began < 20
+
+
+def test_ordinary_keys_of_one_hash_are_taken() -> None:
+    """-1 and -2 share a hash, and so do all points with one for the other."""
+    points = {(x, y, z) for x in range(-10, 10) for y in range(-10, 10) for z in range(-10, 10)}
+    assert decode(encode(points)) == points
+    table = dict.fromkeys(range(-1000, 1000), "x" * 1000)
+    assert decode(encode(table)) == table
+
+
 def test_factories_outside_the_table_are_dropped() -> None:
     """A defaultdict's own function never crosses."""
     back = decode(encode(defaultdict(lambda: 1, {1: 2})))

@@ -217,6 +217,35 @@ def test_sandboxes_do_not_see_each_other(backend: str, sandbox: Sandbox) -> None
             assert sandbox.run_python(whoami).stdout != other.run_python(whoami).stdout
 
 
+PLACES = "('/tmp', '/dev/shm', '.')"
+MARKS = {
+    "mode": (f"[os.chmod(place, 0) for place in {PLACES}]", f"[open(place + '/x', 'w') for place in {PLACES}] and ''"),
+    "time": ("os.utime('.', ns=(123456789, 123456789))", "os.stat('.').st_mtime_ns == 123456789 and 'found'"),
+    "attribute": ("os.setxattr('.', 'user.note', b'x')", "os.listxattr('.')"),
+    "access list": (
+        "os.setxattr('.', 'system.posix_acl_default', struct.pack('<I' + 'HHI' * 3, 2, *(1, 0, 2**32 - 1,"
+        " 4, 0, 2**32 - 1, 32, 0, 2**32 - 1)))",
+        "os.listxattr('.')",
+    ),
+    "message queue": ("ctypes.CDLL(None).msgget(4242, 0o1666)", "ctypes.CDLL(None).msgget(4242, 0) >= 0"),
+    "semaphore": ("ctypes.CDLL(None).semget(4242, 1, 0o1666)", "ctypes.CDLL(None).semget(4242, 1, 0) >= 0"),
+    "priority": ("os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)", "os.getpriority(os.PRIO_PROCESS, 0) == 19"),
+    "processors": ("os.sched_setaffinity(os.getppid(), {min(os.sched_getaffinity(0))})", "''"),
+}
+
+
+@pytest.mark.parametrize(("leave", "look"), MARKS.values(), ids=MARKS.keys())
+def test_no_mark_is_left_for_the_next_user(sandbox: Sandbox, leave: str, look: str) -> None:
+    """Nothing but files and processes lasts either: neither modes nor attributes nor objects of the kernel."""
+    modules = "import ctypes, os, struct"
+    before = sandbox.run_python("import os\nprint(os.getpriority(0, 0), os.sched_getaffinity(0))").stdout
+    sandbox.run_python(f"{modules}\n{leave}")
+    sandbox.reset()
+    result = sandbox.run_python(f"{modules}\nprint(({look}) or 'nothing')")
+    assert result.stdout in (b"nothing\n", b"False\n"), result.stderr
+    assert sandbox.run_python("import os\nprint(os.getpriority(0, 0), os.sched_getaffinity(0))").stdout == before
+
+
 @pytest.mark.root
 def test_candidates_are_unprivileged(sandbox: Sandbox, as_root: None) -> None:
     """As root too, candidates have an ordinary uid, no groups, no capabilities, and a filter."""

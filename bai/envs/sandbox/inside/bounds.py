@@ -14,8 +14,10 @@ __all__ = [
     "LONG",
     "MAX_BYTES",
     "MAX_COLLISIONS",
+    "MAX_COMPARED_BYTES",
     "MAX_CONTAINERS",
     "MAX_DEPTH",
+    "MAX_DIMENSIONS",
     "MAX_EXPONENT",
     "MAX_TERM_BYTES",
     "SIZE",
@@ -29,9 +31,14 @@ MAX_DEPTH = 200
 MAX_CONTAINERS = 200_000
 """Most containers in one value: an empty set takes 5 bytes on the wire and 216 in memory."""
 MAX_COLLISIONS = 1024
-"""Most keys of one set or dict that may repeat another's hash."""
+"""Most keys of one set or dict that may repeat the hash of one of them."""
+MAX_COMPARED_BYTES = 256 * 1024 * 1024
+"""Most bytes that comparing the keys of equal hash in one value may take, those in keys of keys multiplied."""
+MAX_DIMENSIONS = 64
+"""Most lengths in the shape of an array: their product would take quadratic time."""
 MAX_TERM_BYTES = 8192
-"""Largest numerator or denominator: reducing a fraction takes quadratic time."""
+"""Largest term of a fraction or a range, and largest int beside a decimal: they are divided or converted, in
+quadratic time."""
 MAX_EXPONENT = 100_000
 """Largest decimal exponent: an int made of a decimal has that many digits."""
 

@@ -18,8 +18,10 @@ from .bounds import (
     LONG,
     MAX_BYTES,
     MAX_COLLISIONS,
+    MAX_COMPARED_BYTES,
     MAX_CONTAINERS,
     MAX_DEPTH,
+    MAX_DIMENSIONS,
     MAX_EXPONENT,
     MAX_TERM_BYTES,
     SIZE,
@@ -36,6 +38,8 @@ class Decoder:
         self.data = data
         self.at = 0
         self.containers = 0
+        self.compared = 0
+        self.has_decimal = self.has_long_int = False
 
     def take(self, depth: int) -> Any:
         if depth > MAX_DEPTH + 2:
@@ -72,25 +76,44 @@ class Decoder:
             raise CodecError("the bytes end too early")
         return [self.take(depth + 1) for _ in range(count)]
 
+    def long_int(self) -> int:
+        data = self.blob()
+        self.has_long_int |= len(data) > MAX_TERM_BYTES
+        self.refuse_conversions()
+        return int.from_bytes(data, "big", signed=True)
+
+    def refuse_conversions(self) -> None:
+        """Refuses what would be converted from an int to a decimal when the two are compared."""
+        if self.has_decimal and self.has_long_int:
+            raise CodecError(f"decimals beside an int of more than {MAX_TERM_BYTES} bytes")
+
     def pairs(self, depth: int) -> list[tuple[Any, Any]]:
+        before = self.at, self.compared
         items = self.items(depth)
         if len(items) % 2:
             raise CodecError("expected keys and values in turn")
-        _refuse_collisions(items[::2])
+        self.refuse_collisions(items[::2], *before)
         return list(zip(items[::2], items[1::2], strict=True))
 
     def unique(self, depth: int) -> list[Any]:
+        before = self.at, self.compared
         items = self.items(depth)
-        _refuse_collisions(items)
+        self.refuse_collisions(items, *before)
         return items
+
+    def refuse_collisions(self, keys: list[Any], began_at: int, compared: int) -> None:
+        """Refuses keys of equal hash that are many, or dear to compare with each other."""
+        shared = Counter(map(hash, keys))
+        others = max(shared.values(), default=1) - 1
+        if others > MAX_COLLISIONS:
+            raise CodecError("too many keys share one hash")
+        # Each key meets at most all others of its hash; what its own parts cost is paid each time.
+        self.compared += others * (self.at - began_at + self.compared - compared)
+        if self.compared > MAX_COMPARED_BYTES:
+            raise CodecError("keys that share one hash take too long to compare")
 
     def numbers(self, count: int) -> tuple[int, ...]:
         return struct.unpack(f"!{count}q", self.raw(8 * count))
-
-
-def _refuse_collisions(keys: list[Any]) -> None:
-    if len(keys) - len({hash(key) for key in keys}) > MAX_COLLISIONS:
-        raise CodecError("too many keys share one hash")
 
 
 def _take_deque(decoder: Decoder, depth: int) -> deque[Any]:
@@ -115,11 +138,13 @@ def _take_counter(decoder: Decoder, depth: int) -> Counter[Any]:
 
 
 def _take_range(decoder: Decoder, depth: int) -> range:
-    start, stop, step = (decoder.int_of() for _ in range(3))
+    start, stop, step = (decoder.int_of(MAX_TERM_BYTES) for _ in range(3))
     return range(start, stop, step)
 
 
 def _take_decimal(decoder: Decoder, depth: int) -> Decimal:
+    decoder.has_decimal = True
+    decoder.refuse_conversions()
     value = Decimal(decoder.blob().decode("ascii"))
     if value.is_finite() and abs(value.adjusted()) > MAX_EXPONENT:
         raise CodecError(f"a decimal's exponent is beyond {MAX_EXPONENT}")
@@ -169,7 +194,9 @@ def _take_numpy_array(decoder: Decoder, depth: int) -> Any:
     import numpy
 
     dtype, shape = _take_dtype(decoder), decoder.take(depth + 1)
-    if type(shape) is not tuple or not all(type(n) is int and 0 <= n < 2**31 for n in shape):
+    if type(shape) is not tuple or len(shape) > MAX_DIMENSIONS:
+        raise CodecError("expected the shape of an array")
+    if not all(type(n) is int and 0 <= n < 2**31 for n in shape):
         raise CodecError("expected the shape of an array")
     if decoder.raw(1) != b"b":
         raise CodecError("expected the bytes of an array")
@@ -177,8 +204,8 @@ def _take_numpy_array(decoder: Decoder, depth: int) -> Any:
     if math.prod(shape) * dtype.itemsize != len(data):
         raise CodecError("the array's bytes do not fit its shape")
     if not data:
-        # numpy sets memory aside for an empty array by its other lengths.
-        if math.prod(max(length, 1) for length in shape) * dtype.itemsize > MAX_BYTES:
+        # numpy sets memory aside for an empty array by its other lengths, and makes empty text one character long.
+        if math.prod(max(length, 1) for length in shape) * max(dtype.itemsize, 4) > MAX_BYTES:
             raise CodecError("an empty array's lengths are too large")
         return numpy.zeros(shape, dtype)
     return numpy.frombuffer(data, dtype).reshape(shape).copy()
@@ -200,7 +227,7 @@ _READERS: dict[bytes, Callable[[Decoder, int], Any]] = {
     b"N": lambda decoder, depth: None,
     b"0": lambda decoder, depth: False,
     b"1": lambda decoder, depth: True,
-    b"i": lambda decoder, depth: int.from_bytes(decoder.blob(), "big", signed=True),
+    b"i": lambda decoder, depth: decoder.long_int(),
     b"f": lambda decoder, depth: DOUBLE.unpack(decoder.raw(8))[0],
     b"c": lambda decoder, depth: complex(DOUBLE.unpack(decoder.raw(8))[0], DOUBLE.unpack(decoder.raw(8))[0]),
     b"s": lambda decoder, depth: decoder.blob().decode("utf-8", "surrogatepass"),

@@ -19,7 +19,7 @@ from typing import Any
 
 from . import kernel
 
-__all__ = ["Refused", "empty", "pack", "perform", "read", "unpack", "write"]
+__all__ = ["Refused", "empty", "pack", "perform", "read", "tidy", "unpack", "write"]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY
 _OUTSIDE = (errno.EXDEV, errno.ELOOP, errno.EACCES, errno.EPERM)
@@ -175,6 +175,22 @@ def unpack(data: bytes) -> None:
         for member in reversed(members):
             if member.isdir():
                 os.chmod(member.name, member.mode & 0o777)
+
+
+def tidy(folders: list[str]) -> None:
+    """Undoes what a candidate may have done to its directories themselves: mode, access lists, attributes, times."""
+    for folder in folders:
+        os.chmod(folder, 0o700)
+        try:
+            names = os.listxattr(folder)
+        except OSError as error:
+            if error.errno != errno.ENOTSUP:
+                raise
+            names = []
+        for name in names:
+            if name.startswith(("user.", "system.posix_acl_")):
+                os.removexattr(folder, name)
+        os.utime(folder, (0, 0))
 
 
 def empty(folder: str) -> None:

@@ -16,7 +16,9 @@ __all__ = ["enter_namespaces"]
 
 _NEW_ROOT = "/sys"
 """Where the new root is built: it exists everywhere and holds nothing that is shown inside."""
-_DEVICES = ("null", "zero", "full", "random", "urandom")
+_DEVICES = {"null": "null", "zero": "full", "full": "full", "random": "random", "urandom": "urandom"}
+"""Name inside, and the device behind it: ``full`` reads as zeros too, but cannot be mapped as memory that no limit
+counts."""
 
 
 def enter_namespaces(config: dict[str, Any]) -> None:
@@ -66,8 +68,8 @@ def _build_root(config: dict[str, Any]) -> None:
     for target, path in config["links"]:
         os.symlink(target, root + path)
     os.makedirs(f"{root}/dev")
-    for name in _DEVICES:
-        _show(f"/dev/{name}", f"{root}/dev/{name}")
+    for name, device in _DEVICES.items():
+        _show(f"/dev/{device}", f"{root}/dev/{name}")
     os.symlink("/proc/self/fd", f"{root}/dev/fd")
     for folder in config["scratch"]:
         os.makedirs(root + folder)

@@ -16,7 +16,7 @@ import signal
 from collections.abc import Container
 from typing import NamedTuple
 
-__all__ = ["Usage", "count_of_user", "kill_everything", "kill_strangers", "measure", "proportional"]
+__all__ = ["Usage", "count_of_user", "kill_everything", "kill_strangers", "measure", "page_tables", "proportional"]
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -28,6 +28,8 @@ class Usage(NamedTuple):
     """Bytes of resident memory, counting shared pages once for each process."""
     threads: int
     """Processes and threads."""
+    virtual: int
+    """Bytes of address space."""
     pids: list[int]
 
 
@@ -35,6 +37,7 @@ class _Entry(NamedTuple):
     parent: int
     threads: int
     resident: int
+    virtual: int
 
 
 def _table() -> dict[int, _Entry]:
@@ -50,7 +53,7 @@ def _table() -> dict[int, _Entry]:
         except OSError:
             continue
         if fields[0] not in (b"Z", b"X"):
-            found[int(name)] = _Entry(int(fields[1]), int(fields[17]), int(fields[21]) * _PAGE)
+            found[int(name)] = _Entry(int(fields[1]), int(fields[17]), int(fields[21]) * _PAGE, int(fields[20]))
     return found
 
 
@@ -71,7 +74,20 @@ def measure() -> Usage:
     table = _table()
     pids = _descendants(table, os.getpid())
     resident = sum(table[pid].resident for pid in pids)
-    return Usage(resident, sum(table[pid].threads for pid in pids), pids)
+    virtual = sum(table[pid].virtual for pid in pids)
+    return Usage(resident, sum(table[pid].threads for pid in pids), virtual, pids)
+
+
+def page_tables(pids: list[int]) -> int:
+    """Bytes of page tables, which are no part of resident memory."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/status", "rb") as file:
+                total += next((int(line.split()[1]) * 1024 for line in file if line.startswith(b"VmPTE:")), 0)
+        except OSError:
+            continue
+    return total
 
 
 def proportional(pids: list[int]) -> int:

@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from . import isolate, kernel, landlock, processes, seccomp, wire
+from . import files, isolate, kernel, landlock, processes, seccomp, wire
 from .pump import Arena, Feed, Sink
 from .supervise import Child, Finding, Supervisor
 
@@ -36,6 +36,8 @@ PRELOADED = (
 """Imported once, so that they are free in every execution."""
 CALL_ROOM = 32 * 1024 * 1024
 """Bytes of answers to one round trip of calls; what is small here may be large once decoded."""
+SCRIPT_ROOM = 64 * 1024
+"""Bytes of frames from a program or script."""
 IDLE_TICK_S = 0.1
 """Seconds between two looks at modules that wait for their next call."""
 MESSAGE_ROOM = 64 * 1024 * 1024
@@ -187,6 +189,7 @@ class Runner:
                 self.reply(header.ident, Finding(wire.End.EXITED))
             elif header.op == wire.Op.RESET:
                 self._drop_all(wire.End.GONE)
+                files.tidy(self.config["scratch"])
                 left = any(os.listdir(folder) for folder in self.config["scratch"])
                 self.reply(header.ident, Finding(wire.End.EXITED, code=int(left)))
             else:
@@ -201,7 +204,9 @@ class Runner:
         assert child.stdin is not None and child.stdout is not None and child.stderr is not None
         most = self.config["limits"]["output_bytes"]
         out, err = (self.arena.sink(fd, most) for fd in (child.stdout, child.stderr))
-        answers = self.arena.sink(child.answer, self.answer_room)
+        # A script or program has nothing to answer but that it started, or ran out of memory.
+        room = self.answer_room if header.op == wire.Op.FILE else SCRIPT_ROOM
+        answers = self.arena.sink(child.answer, room)
         feeds = [self._job(header, child, body), Feed(child.stdin, stdin)]
         watched = header.op != wire.Op.FILE
         finding = self.supervisor.follow(child, feeds, (out, err), answers, wall_s=header.wall_s, watched=watched)

@@ -117,14 +117,17 @@ class Supervisor:
         limits = self.config["limits"]
         usage = processes.measure()
         finding.peak_rss = max(finding.peak_rss, usage.resident)
-        if usage.resident > limits["memory_bytes"] and processes.proportional(usage.pids) > limits["memory_bytes"]:
+        most = limits["memory_bytes"]
+        # Page tables take up to 1/512 of the address space: not worth a look where that is little.
+        tables = processes.page_tables(usage.pids) if usage.virtual > 64 * most else 0
+        if usage.resident + tables > most and processes.proportional(usage.pids) + tables > most:
             return wire.End.MEMORY
         if usage.threads > 2 * limits["processes"] + 8:
             return wire.End.OVERFLOW
         if self.config["own_disk"] or tick % 10 == 0:
-            most = (limits["disk_bytes"], self.config["inodes"])
+            bounds = (limits["disk_bytes"], self.config["inodes"])
             if any(
-                now > max(limit, before) for now, limit, before in zip(self.disk_use(), most, baseline, strict=True)
+                now > max(limit, before) for now, limit, before in zip(self.disk_use(), bounds, baseline, strict=True)
             ):
                 return wire.End.OVERFLOW
         return None
