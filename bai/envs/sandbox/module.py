@@ -111,8 +111,13 @@ def _read_outcome(frame: bytes, index: int) -> CallResult:
     shape = (type(number), type(status), type(exception), type(message), type(wall_s))
     if shape != (int, str, str, str, float) or number != index or status not in _SAID:
         return _GARBLED
-    result = CallResult(status=status, exception=exception[:2000], message=message[:2000], wall_s=wall_s)
+    result = CallResult(status=status, exception=_sound(exception), message=_sound(message), wall_s=wall_s)
     return result if status != "returned" and args is None else _with_values(result, value, args)
+
+
+def _sound(text: str) -> str:
+    """Gives a candidate's words as text that can be encoded: an agent reads them, and no tokenizer takes surrogates."""
+    return text[:2000].encode("utf-8", "backslashreplace").decode()[:2000]
 
 
 def _with_values(result: CallResult, value: object, args: object) -> CallResult:

@@ -337,6 +337,13 @@ def test_a_forged_answer_is_garbled_and_no_more(grader: Grader, task_of: Make, n
     assert grader.grade(task_of(), "def double(x): return 2 * x").status == "passed"
 
 
+@pytest.mark.parametrize("where", ["def double(x):\n    ", ""], ids=["call", "load"])
+def test_feedback_can_be_encoded(grader: Grader, task_of: Make, where: str) -> None:
+    """A lone surrogate in a candidate's own words does not reach the agent, whose tokenizer would fail on it."""
+    text = grader.check(task_of(), f"{where}raise ValueError(chr(0xD800))").text
+    assert "ud800" in text and text.encode("utf-8")
+
+
 @pytest.mark.parametrize("value", ["numpy.float16('inf')", "[numpy.float16('inf')]", "numpy.array([1e9], 'f2')"])
 def test_short_floats_do_not_round_what_is_expected(grader: Grader, task_of: Make, value: str) -> None:
     """A script compares numpy's short floats with the precision of Python's own."""
