@@ -88,6 +88,11 @@ def _check_trace(name: str, trace: Any) -> None:
             raise GarbledReply(f"{column} of {name} must be {np.dtype(dtype)} [{len(trace)}]; got {_describe(values)}")
     if len(trace) == 0 or trace.token_ids.min() < 0:
         raise GarbledReply(f"token_ids of {name} must not be empty or negative")
+    if trace.loss_mask[0]:
+        raise GarbledReply(f"the first token of {name} has nothing before it and cannot have been sampled")
+    routes = trace.routes
+    if routes is not None and not (isinstance(routes, np.ndarray) and routes.dtype == np.uint8 and routes.ndim == 3):
+        raise GarbledReply(f"routes of {name} must be uint8 [{len(trace)}, L, K]; got {_describe(routes)}")
     if not (np.isfinite(trace.logprobs).all() and np.isfinite(trace.entropies).all()):
         raise GarbledReply(f"logprobs and entropies of {name} must be finite")
     if trace.logprobs.max() > _LOGPROB_SLACK:

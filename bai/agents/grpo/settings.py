@@ -137,6 +137,9 @@ class GRPOSettings:
             _check_range(name, getattr(self, name), low, high)
         if self.temperature == 0:
             raise ConfigError("temperature must be above 0, for the members of a greedy group are all equal; got 0")
+        for name in _WHOLE:
+            if not isinstance(getattr(self, name), int):
+                raise ConfigError(f"{name} counts something and must be whole; got {getattr(self, name)!r}")
         for _ in (self.sampling, self.published, self.optimizer, self.module):
             pass
 
@@ -208,6 +211,19 @@ _RANGES: dict[str, tuple[float, float]] = {
     "max_lost_fraction": (0, 1),
     "max_runner_deaths": (0, math.inf),
 }
+
+
+_WHOLE = (
+    "group_size",
+    "prompts_per_step",
+    "max_new_tokens",
+    "env_concurrency",
+    "dynamic_sampling_rounds",
+    "num_epochs",
+    "fault_window",
+    "max_runner_deaths",
+)
+"""Settings that count something."""
 
 
 def _check_range(name: str, value: object, low: float, high: float) -> None:

@@ -37,6 +37,8 @@ def test_the_constant_of_dr_grpo_follows_the_length() -> None:
     [
         ({"group_size": 1}, "group_size must be a number, at least 2; got 1"),
         ({"group_size": "8"}, "group_size must be a number"),
+        ({"group_size": 2.5}, "group_size counts something and must be whole; got 2.5"),
+        ({"num_epochs": 1.5}, "must be whole"),
         ({"temperature": 0.0}, "temperature must be above 0"),
         ({"top_p": 0.0}, "top_p"),
         ({"clip_low": -1.0}, "clip_low must be at least 0"),

@@ -65,6 +65,8 @@ def test_another_type_is_garbled(answer: Any) -> None:
         ({"tokens": trace(logprobs=np.array([0, -1, -1], dtype=np.float64))}, "logprobs"),
         ({"tokens": trace(loss_mask=np.array([0, 1, 1]))}, "loss_mask"),
         ({"tokens": trace(entropies=np.full(3, np.inf, dtype=np.float32))}, "finite"),
+        ({"tokens": trace(loss_mask=np.array([True, True, True]))}, "first token"),
+        ({"tokens": trace(routes=np.zeros(3))}, "routes"),
         ({"tokens": {"token_ids": [1]}}, "TokenTrace"),
     ],
 )
