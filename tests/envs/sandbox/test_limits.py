@@ -115,7 +115,7 @@ def test_page_tables_are_counted(sandbox: Sandbox) -> None:
     """A huge mapping that is only read holds no resident memory, but a page of tables for every 2 MiB of it."""
     code = (
         "import mmap\nm = mmap.mmap(-1, 200 << 30, mmap.MAP_PRIVATE | 0x4000, mmap.PROT_READ)\nm.madvise(15)\n"
-        "for at in range(0, 200 << 30, 2 << 20): m[at]\nprint('held')"
+        "for at in range(0, 200 << 30, 2 << 20): m[at]\nimport time\ntime.sleep(60)\nprint('held')"
     )
     result = sandbox.run_python(code)
     assert (result.status, result.stdout) == ("memory", b"")
