@@ -23,7 +23,8 @@ from bai.envs.grading.repair import RepairGrader, tested_tree
 from bai.envs.machines.base import Machine, Workshop
 from bai.envs.machines.environment import BELOW
 from bai.envs.machines.local import LocalMachine
-from bai.envs.machines.workshop import LEFT_OUT, LIBRARIES, LocalWorkshop
+from bai.envs.machines.workshop import LIBRARIES, LocalWorkshop
+from bai.envs.repository.left_behind import LEFT_OUT
 from bai.envs.repository.patch import apply_patch, parse_patch
 from bai.envs.repository.tree import Tree
 from bai.envs.sandbox import SANDBOXES

@@ -10,7 +10,6 @@ resolves the task so far is run once more against tests of which some expect oth
 
 from __future__ import annotations
 
-import posixpath
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ from bai.envs.grading.sentinel import Sentinel, make_sentinel
 from bai.envs.machines.base import Machine, Workshop
 from bai.envs.repository.patch import apply_patch, make_patch, parse_patch
 from bai.envs.repository.policy import Stripped, guard
-from bai.envs.repository.tree import Entry, Tree
+from bai.envs.repository.tree import Entry, Tree, parents_of
 from bai.envs.sandbox.base import MIB, ExecResult, Limits
 from bai.envs.tasks.repair import RepairTask
 from bai.errors import InfraError, PatchError
@@ -235,17 +234,10 @@ def _printed(result: ExecResult) -> str:
 
 def _with_tests(tree: Tree, tests: Mapping[str, Entry | None]) -> Tree:
     """Puts files on last; what lies where their directories have to be goes."""
-    above = {parent for path, entry in tests.items() if entry for parent in _parents(path)}
+    above = {parent for path, entry in tests.items() if entry for parent in parents_of(path)}
     below = tuple(f"{path}/" for path, entry in tests.items() if entry)
     in_the_way = {path: None for path in tree if path in above or path.startswith(below)} if below else {}
     return tree.changed({**in_the_way, **tests})
-
-
-def _parents(path: str) -> set[str]:
-    found = set()
-    while path := posixpath.dirname(path):
-        found.add(path)
-    return found
 
 
 _OTHER_VALUES = "tests that expect other values do not come out as they have to"

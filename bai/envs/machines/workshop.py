@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import threading
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -21,6 +19,7 @@ from bai.envs.machines.light import light_environment
 from bai.envs.machines.local import LocalMachine
 from bai.envs.machines.sources import Sources
 from bai.envs.machines.specs import Spec, find_spec
+from bai.envs.repository.left_behind import LEFT_OUT
 from bai.envs.repository.patch import apply_patch, parse_patch
 from bai.envs.repository.tree import Entry, Tree
 from bai.envs.sandbox import DockerSandbox, resolve_sandbox
@@ -32,8 +31,6 @@ __all__ = ["LIBRARIES", "LocalWorkshop"]
 
 LIBRARIES = Path(__file__).parents[2] / "assets" / "libraries"
 """Where the shipped libraries lie."""
-LEFT_OUT = frozenset({".git", "__pycache__", ".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"})
-"""What tools leave in a library's folder."""
 MOST_TREE_BYTES = 1 << 30
 """Bytes that an archive of a tree may hold."""
 KEPT_TREES = 8
@@ -193,7 +190,7 @@ def _made_tree(task: RepairTask) -> Tree:
     if "library" in task.origin:
         tree = _library(task.origin["library"])
     elif "tree" in task.origin:
-        tree = _archived(Path(task.origin["tree"]))
+        tree = Tree.from_gzip(Path(task.origin["tree"]), most=MOST_TREE_BYTES)
     else:
         raise DataError(
             f"task {task.task_id}: its origin names neither a library nor a tree: {dict(task.origin)!r:.200}"
@@ -207,18 +204,6 @@ def _library(name: str) -> Tree:
     if name not in known:
         raise DataError(f"there is no library {name!r:.100}; expected one of {', '.join(known)}")
     return Tree.from_folder(LIBRARIES / name, leave_out=LEFT_OUT)
-
-
-def _archived(path: Path) -> Tree:
-    """Reads a tree from a ``.tar.gz``, never more of it than a tree may hold."""
-    try:
-        with gzip.open(path) as file:
-            data = file.read(MOST_TREE_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"the tree in {path} cannot be read: {error}") from error
-    if len(data) > MOST_TREE_BYTES:
-        raise DataError(f"the tree in {path} holds more than {MOST_TREE_BYTES} bytes")
-    return Tree.from_archive(data)
 
 
 def _edited(tree: Tree, spec: Spec) -> Tree:

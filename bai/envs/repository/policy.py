@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from bai.envs.repository.tree import Entry, Tree
+from bai.envs.repository.left_behind import BUILT, CACHES
+from bai.envs.repository.tree import Entry, Tree, parents_of
 
 __all__ = ["Guarded", "Stripped", "StrippedKind", "guard"]
 
@@ -68,9 +69,9 @@ _TAKEN = sys.stdlib_module_names | _PYTEST | _PLUGINS | _INSTALLERS
 _SOURCE_FOLDERS = ("", "src", "lib", "bin")
 """Folders that are put in front of the import path often enough to be taken for it."""
 
-_LEFT_BEHIND = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".coverage"})
+_LEFT_BEHIND = CACHES | {".coverage"}
 _LEFT_BEHIND_SUFFIXES = (".egg-info", ".dist-info")
-_LEFT_BEHIND_IF_NEW = frozenset({"build", "dist", "htmlcov", ".tox", ".nox", ".eggs", ".venv", "venv"})
+_LEFT_BEHIND_IF_NEW = BUILT | {"htmlcov"}
 
 
 def guard(tree: Tree, changes: Mapping[str, Entry | None], tests: Collection[str]) -> Guarded:
@@ -193,12 +194,6 @@ def _modules(folders: frozenset[str], paths: Iterable[str]) -> dict[tuple[str, s
 def _colliding(tree: Tree, kept: Mapping[str, Entry | None]) -> list[str]:
     """Gives kept additions that would be a file and a directory at once with what stays of the tree."""
     staying = {path for path in tree if kept.get(path, tree[path]) is not None}
-    folders = {folder for path in staying for folder in _above(path)}
+    folders = {folder for path in staying for folder in parents_of(path)}
     added = [path for path, entry in kept.items() if entry is not None]
-    return [path for path in added if path in folders or not staying.isdisjoint(_above(path))]
-
-
-def _above(path: str) -> list[str]:
-    """Directories that lead to a path."""
-    parts = path.split("/")
-    return ["/".join(parts[:end]) for end in range(1, len(parts))]
+    return [path for path in added if path in folders or not staying.isdisjoint(parents_of(path))]

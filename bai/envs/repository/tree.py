@@ -6,19 +6,22 @@ out of its sandbox as an archive, is looked at here, on the host, and goes no fu
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
 import posixpath
 import stat
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from bai.errors import ConfigError, DataError
 
-__all__ = ["Entry", "Tree", "is_inner"]
+__all__ = ["Entry", "Tree", "is_inner", "parents_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ class Tree(Mapping[str, Entry]):
         for path in self._entries:
             if not is_inner(path):
                 raise ConfigError(f"a path of a tree is relative and plain; got {path!r:.200}")
-        folders = {parent for path in self._entries for parent in _parents(path)}
+        folders = {parent for path in self._entries for parent in parents_of(path)}
         for path in self._entries:
             if path in folders:
                 raise ConfigError(f"{path!r:.200} is a file and a directory at once")
@@ -72,7 +75,7 @@ class Tree(Mapping[str, Entry]):
     def __repr__(self) -> str:
         return f"Tree({len(self)} files, {self.digest[:12]})"
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Hexadecimal SHA-256 of paths, modes and contents."""
         sha = hashlib.sha256()
@@ -139,6 +142,22 @@ class Tree(Mapping[str, Entry]):
         except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:  # from hostile headers
             raise DataError(f"expected a tar archive of a tree: {error}") from error
 
+    @classmethod
+    def from_gzip(cls, path: Path, *, most: int) -> Tree:
+        """Reads a ``.tar.gz``, never more than ``most`` bytes of what it unpacks to.
+
+        Raises:
+            DataError: It is absent, no whole gzip file, larger, or no archive as :meth:`from_archive` wants it.
+        """
+        try:
+            with gzip.open(path) as file:
+                archive = file.read(most + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"the tree in {path} cannot be read: {error}") from error
+        if len(archive) > most:
+            raise DataError(f"the tree in {path} holds more than {most} bytes")
+        return cls.from_archive(archive)
+
     def archive(self, *, below: str = "") -> bytes:
         """Gives an uncompressed tar, the same for equal trees; with ``below``, under that directory."""
         buffer = io.BytesIO()
@@ -146,7 +165,7 @@ class Tree(Mapping[str, Entry]):
             made: set[str] = set()
             for path, entry in self._entries.items():
                 full = f"{below}/{path}" if below else path
-                for parent in reversed(_parents(full)):
+                for parent in reversed(parents_of(full)):
                     if parent not in made:
                         made.add(parent)
                         archive.addfile(_member(parent, tarfile.DIRTYPE, 0o755))
@@ -179,8 +198,8 @@ def is_inner(path: str) -> bool:
     )
 
 
-def _parents(path: str) -> list[str]:
-    """Directories that lead to a path, the nearest first."""
+def parents_of(path: str) -> list[str]:
+    """Gives the directories that lead to a path, the nearest first."""
     parts = path.split("/")
     return ["/".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
 

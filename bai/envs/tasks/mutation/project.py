@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import subprocess
 import sys
@@ -14,14 +13,13 @@ from email.parser import Parser
 from pathlib import Path
 from typing import Self
 
+from bai.envs.repository.left_behind import LEFT_OUT
 from bai.envs.repository.tree import Tree
 from bai.envs.tasks.mutation.layouts import compiled_files, find_modules, find_packages, find_tests
 from bai.errors import DataError, InfraError
 
 __all__ = ["Project"]
 
-_LEFT_OUT = frozenset({".git", "__pycache__", ".venv", "venv", ".tox", ".nox", "build", "dist", ".eggs"})
-_CACHES = frozenset({".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".DS_Store"})
 _METADATA = re.compile(r"(^|/)([^/]*\.egg-info/|PKG-INFO$)")
 _PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.!+_-]*)")
 _MOST_BYTES = 200 * 2**20
@@ -76,7 +74,7 @@ class Project:
             DataError: It is no directory, or has no package, no tests, or parts that are not pure Python.
         """
         folder = Path(folder)
-        tree = Tree.from_folder(folder, leave_out=_LEFT_OUT | _CACHES)
+        tree = Tree.from_folder(folder, leave_out=LEFT_OUT)
         about = _about(tree)
         name = folder.resolve().name if library else str(about.get("name") or folder.resolve().name)
         return cls._of(tree, name, str(about.get("version") or "0"), library=library)
@@ -159,14 +157,7 @@ def _fetch(name: str, version: str) -> Tree:
 def _unpack(file: Path) -> Tree:
     if not file.name.endswith(".tar.gz"):
         raise DataError(f"expected a source distribution in a .tar.gz; got {file.name}")
-    try:
-        with gzip.open(file) as opened:
-            archive = opened.read(_MOST_BYTES + 1)
-    except (OSError, EOFError) as error:
-        raise DataError(f"{file.name} cannot be unpacked: {error}") from error
-    if len(archive) > _MOST_BYTES:
-        raise DataError(f"{file.name} holds more than {_MOST_BYTES} bytes")
-    return _below_top(Tree.from_archive(archive))
+    return _below_top(Tree.from_gzip(file, most=_MOST_BYTES))
 
 
 def _below_top(tree: Tree) -> Tree:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 from pathlib import Path
@@ -134,3 +135,16 @@ def test_other_archives_are_refused(tmp_path: Path) -> None:
     for path in (broken, tmp_path / "box-1.0.zip"):
         with pytest.raises(DataError, match=path.name):
             project._unpack(path)
+
+
+def test_a_damaged_or_endless_archive_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that gzip cannot inflate, and an archive that unpacks without end, are told by name as well."""
+    file = tmp_path / "box-1.0.tar.gz"
+    whole = gzip.compress(bytes(range(256)) * 40)
+    file.write_bytes(whole[:10] + bytes([whole[10] | 0x06]) + whole[11:])
+    with pytest.raises(DataError, match=f"{file.name} cannot be read"):
+        project._unpack(file)
+    monkeypatch.setattr(project, "_MOST_BYTES", 1000)
+    file.write_bytes(gzip.compress(bytes(2000)))
+    with pytest.raises(DataError, match=f"{file.name} holds more than 1000 bytes"):
+        project._unpack(file)
