@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bai.envs.grading.repair import shell
 from bai.envs.machines.base import Machine
 from bai.envs.machines.history import with_history
 from bai.envs.repository.edits import apply_edits, parse_edits
@@ -67,7 +66,7 @@ class Workplace:
         sandbox = self._present()
         assert self._machine is not None
         result = sandbox.exec(
-            shell(self._machine, script), env={**self._machine.variables, "PAGER": "cat"}, wall_s=wall_s
+            self._machine.shell(script), env={**self._machine.variables, "PAGER": "cat"}, wall_s=wall_s
         )
         self.spent_s += result.wall_s
         self.wrecked = not sandbox.alive

@@ -7,7 +7,6 @@ repairs, never for a verdict.
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -16,7 +15,7 @@ from typing import Any, Self
 
 from bai.envs.machines.base import Machine
 from bai.envs.repository.tree import Entry, Tree
-from bai.envs.sandbox.base import MIB, Limits, Sandbox, Snapshot
+from bai.envs.sandbox.base import MIB, Limits, Sandbox
 from bai.errors import ConfigError
 
 __all__ = ["Trial", "Trials"]
@@ -119,7 +118,7 @@ class Trials:
             "trace": trace,
         }
         sandbox = self._fresh()
-        argv = ["sh", "-c", f"cd {shlex.quote(self._machine.root)} && python -B {_SCRIPT}"]
+        argv = self._machine.shell(f"python -B {_SCRIPT}", joined=False)
         variables = {**self._machine.variables, "PYTHONHASHSEED": "0"}
         wall_s = self._job_s * len(changes) + 10.0
         done = sandbox.exec(argv, input=json.dumps(given).encode(), env=variables, wall_s=wall_s)
@@ -132,7 +131,7 @@ class Trials:
             self.close()
             self._sandbox = self._machine.make_sandbox(_LIMITS)
             self._sandbox.start()
-        self._sandbox.restore(Snapshot(archive=self._tree.archive(below=self._machine.below)))
+        self._machine.fill(self._sandbox, self._tree)
         return self._sandbox
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ from bai.envs.tasks.repair import RepairTask
 from bai.errors import InfraError, PatchError
 from bai.types import Status, Verdict
 
-__all__ = ["TEST_LIMITS", "RepairGrader", "RepairReport", "run_tests", "shell", "tested_tree"]
+__all__ = ["TEST_LIMITS", "RepairGrader", "RepairReport", "run_tests", "tested_tree"]
 
 TEST_LIMITS = Limits(
     wall_s=600.0,
@@ -172,11 +172,6 @@ class RepairGrader:
         return control.passed(reading.statuses, reading.conflicts)
 
 
-def shell(machine: Machine, script: str) -> list[str]:
-    """Gives the command that runs a shell script in a machine's repository, both output streams as one."""
-    return ["bash", "-c", f"exec 2>&1\ncd {shlex.quote(machine.root)} || exit 125\n{script}"]
-
-
 def run_tests(
     task: RepairTask, machine: Machine, tree: Tree, limits: Limits, targets: Sequence[str] | None = None
 ) -> ExecResult:
@@ -199,7 +194,7 @@ def run_tests(
             machine.fill(sandbox, tree)
         except OSError as error:
             raise InfraError(f"the repository of {task.task_id} does not fit into its sandbox: {error}") from error
-        return sandbox.exec(shell(machine, script), env=dict(machine.variables), wall_s=limits.wall_s)
+        return sandbox.exec(machine.shell(script), env=dict(machine.variables), wall_s=limits.wall_s)
 
 
 def tested_tree(task: RepairTask, tree: Tree, changed: Tree) -> Tree:

@@ -7,6 +7,7 @@ of a task.
 
 from __future__ import annotations
 
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
@@ -52,6 +53,16 @@ class Machine(ABC):
             SandboxDied: The sandbox was lost.
         """
         sandbox.restore(Snapshot(archive=tree.archive(below=self.below)))
+
+    def shell(self, script: str, *, joined: bool = True) -> list[str]:
+        """Gives the command that runs a shell script in the repository's directory.
+
+        Args:
+            script: One line or several.
+            joined: Whether standard error goes where standard output goes, in the order of writing.
+        """
+        join = "exec 2>&1\n" if joined else ""
+        return ["bash", "-c", f"{join}cd {shlex.quote(self.root)} || exit 125\n{script}"]
 
 
 class Workshop(ABC):

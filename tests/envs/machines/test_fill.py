@@ -86,3 +86,14 @@ def test_what_does_not_fit_is_an_error_of_the_systems(machine: Machine, path: st
     tight = Limits(wall_s=60.0, disk_bytes=1 << 16)
     with machine.make_sandbox(tight) as sandbox, pytest.raises(OSError, match=r"No space left|too long"):
         machine.fill(sandbox, HELD.changed({path: Entry(data=bytes(1 << 20 if path == "big" else 1))}))
+
+
+def test_a_script_runs_in_the_repository(machine: Machine) -> None:
+    """Its streams come as one, in the order of writing, or apart."""
+    script = "echo first >&2\ncat file\necho last >&2"
+    with machine.make_sandbox(LIMITS) as sandbox:
+        machine.fill(sandbox, HELD)
+        one = sandbox.exec(machine.shell(script), env=dict(machine.variables))
+        two = sandbox.exec(machine.shell(script, joined=False), env=dict(machine.variables))
+    assert (one.stdout, one.stderr) == (b"first\none\nlast\n", b"")
+    assert (two.stdout, two.stderr) == (b"one\n", b"first\nlast\n")

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple, Self
 
 from bai.envs.machines.base import Machine
 from bai.envs.repository.tree import Entry, Tree
-from bai.envs.sandbox.base import MIB, ExecResult, Limits, Sandbox, Snapshot
+from bai.envs.sandbox.base import MIB, ExecResult, Limits, Sandbox
 from bai.errors import InfraError, SandboxDied
 
 __all__ = ["PYTEST", "Failure", "MachineRunner", "Outcome", "Printed", "read_statuses"]
@@ -171,10 +171,9 @@ class MachineRunner:
     def _shell(
         self, sandbox: Sandbox, tree: Tree, command: str, wall_s: float, given: bytes = b"", *, writes: bool = False
     ) -> ExecResult:
-        whole = tree.changed({**self._compiled, **self._helpers})
-        sandbox.restore(Snapshot(archive=whole.archive(below=self.machine.below)))
+        self.machine.fill(sandbox, tree.changed({**self._compiled, **self._helpers}))
         variables = {**self.machine.variables, **({"PYTHONDONTWRITEBYTECODE": ""} if writes else {})}
-        argv = ["sh", "-c", f"cd {shlex.quote(self.machine.root)} && {command}"]
+        argv = self.machine.shell(command, joined=False)
         return sandbox.exec(argv, input=given, env=variables, wall_s=wall_s)
 
     @contextmanager
