@@ -14,9 +14,9 @@ from typing import Any, Literal, Self, get_args
 
 from bai.agents.lock import directory_lock
 from bai.envs.grading.repair import RepairReport
+from bai.envs.tasks.line_journal import LineJournal
 from bai.envs.tasks.repair import RepairTask
 from bai.envs.tasks.swebench_rows import row_of
-from bai.errors import ConfigError
 
 __all__ = ["Answer", "RunKey", "RunRecord", "RunStore", "digest_of"]
 
@@ -106,7 +106,8 @@ class RunStore:
 
     def __init__(self, folder: Path | None, identity: Mapping[str, Any]) -> None:
         self._folder = folder
-        self._identity: dict[str, Any] = json.loads(json.dumps(dict(identity)))
+        self._identity = dict(identity)
+        self._lines: LineJournal[RunRecord] | None = None
         self._runs: dict[RunKey, RunRecord] = {}
         self._writing = threading.Lock()
         self._held = ExitStack()
@@ -115,7 +116,9 @@ class RunStore:
         if self._folder is not None:
             with ExitStack() as held:
                 held.enter_context(directory_lock(self._folder, "admitting with"))
-                self._open(self._folder / "runs.jsonl")
+                path, of = self._folder / "runs.jsonl", "seed, sandbox or limits"
+                self._lines = LineJournal(path, self._identity, of=of, read=RunRecord.from_json)
+                self._runs = {run.key: run for run in self._lines.entries}
                 self._held = held.pop_all()
         return self
 
@@ -129,27 +132,6 @@ class RunStore:
     def add(self, run: RunRecord) -> None:
         """Adds a finished run."""
         with self._writing:
-            if self._folder is not None:
-                with (self._folder / "runs.jsonl").open("a", encoding="ascii") as file:
-                    file.write(json.dumps(asdict(run)) + "\n")
+            if self._lines is not None:
+                self._lines.add(asdict(run))
             self._runs[run.key] = run
-
-    def _open(self, path: Path) -> None:
-        data = path.read_bytes() if path.exists() else b""
-        whole = data[: data.rfind(b"\n") + 1]
-        if len(whole) < len(data):  # the last line was being written when its process was ended
-            with path.open("r+b") as file:
-                file.truncate(len(whole))
-        if not whole:
-            path.write_text(json.dumps(self._identity) + "\n", encoding="ascii")
-            return
-        first, *lines = whole.splitlines()
-        try:
-            known, runs = json.loads(first), [RunRecord.from_json(json.loads(line)) for line in lines]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"{path} is damaged ({error}): remove it, or choose another output") from error
-        if known != self._identity:
-            raise ConfigError(
-                f"{path} holds runs made with {known}, not with {self._identity}: remove it, or choose another output"
-            )
-        self._runs = {run.key: run for run in runs}

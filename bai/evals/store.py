@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bai.agents.lock import directory_lock
+from bai.envs.tasks.line_journal import cut_torn_line, difference
 from bai.errors import ConfigError
 from bai.evals.summary import status_of
 from bai.types import Trajectory, read_trajectories, write_trajectories
@@ -46,7 +47,7 @@ class Store:
 
     def __init__(self, folder: Path | None, identity: Mapping[str, Any]) -> None:
         self.folder = folder
-        self._identity = json.loads(json.dumps(identity))
+        self._identity = dict(identity)
         self._rows: dict[Key, Trajectory] = {}
         self._held = ExitStack()
 
@@ -86,7 +87,7 @@ class Store:
         _check_identity(folder / "evaluation.json", self._identity)
         path = folder / "trajectories.jsonl"
         if path.exists():
-            _mend(path)
+            cut_torn_line(path)
             self._rows = {key_of(row): row for row in read_trajectories(path)}
 
 
@@ -100,17 +101,5 @@ def _check_identity(path: Path, identity: Mapping[str, Any]) -> None:
         known = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{path} is not readable as JSON: choose another folder") from error
-    for name in sorted(identity.keys() | known.keys()):
-        if known.get(name) != identity.get(name):
-            raise ConfigError(
-                f"{path.parent} holds another evaluation: its {name} is {known.get(name)!r}, not "
-                f"{identity.get(name)!r}; choose another folder"
-            )
-
-
-def _mend(path: Path) -> None:
-    """Cuts a torn last line off, so that the next line appended is not glued to it."""
-    data = path.read_bytes()
-    if data and not data.endswith(b"\n"):
-        with path.open("r+b") as file:
-            file.truncate(data.rfind(b"\n") + 1)
+    if differs := difference(known, identity):
+        raise ConfigError(f"{path.parent} holds another evaluation: {differs}; choose another folder")

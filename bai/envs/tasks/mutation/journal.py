@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from bai.envs.tasks.files import Row
+from bai.envs.tasks.line_journal import LineJournal
 from bai.envs.tasks.mutation.make import Finding, Tried
 from bai.envs.tasks.repair import RepairTask
 from bai.envs.tasks.swebench_rows import row_of, task_of
-from bai.errors import ConfigError
 
 __all__ = ["Journal", "Noted"]
 
@@ -53,33 +52,23 @@ class Journal:
         run: What the faults depend on: project, seed, settings.
 
     Raises:
-        ConfigError: The file is of another run.
+        ConfigError: The file is of another run, or was damaged.
     """
 
     def __init__(self, path: Path, run: Mapping[str, Any]) -> None:
-        self.path = path
-        self.noted: list[Noted] = []
+        self._lines = LineJournal(path, run, of="project, seed or settings", read=_read)
+        self.noted = list(self._lines.entries)
         """What was tried so far."""
-        if not path.exists():
-            path.write_text(json.dumps(dict(run)) + "\n", encoding="ascii")
-            return
-        first, *lines = path.read_text(encoding="ascii").splitlines(keepends=True)
-        if json.loads(first) != json.loads(json.dumps(dict(run))):
-            raise ConfigError(f"{path} is of a run with another project, seed or settings: remove it to begin anew")
-        whole = [line for line in lines if line.endswith("\n")]
-        if len(whole) < len(lines):  # cut off while it was written
-            path.write_text("".join([first, *whole]), encoding="ascii")
-        self.noted = [self._read(json.loads(line), number) for number, line in enumerate(whole, start=2)]
 
     def add(self, noted: Noted) -> None:
         """Writes one fault down."""
         row = {"key": noted.key, "operators": noted.operators, "finding": noted.finding, "seconds": noted.seconds}
         task = {} if noted.task is None else {"task": row_of(noted.task)}
-        with self.path.open("a", encoding="ascii") as file:
-            file.write(json.dumps({**row, **task}) + "\n")
+        self._lines.add({**row, **task})
         self.noted.append(noted)
 
-    def _read(self, line: Mapping[str, Any], number: int) -> Noted:
-        task = task_of(Row(line["task"], self.path, number)) if "task" in line else None
-        values = {name: line[name] for name in ("key", "finding", "seconds")}
-        return Noted(**values, operators=tuple(line["operators"]), task=task)
+
+def _read(row: Row) -> Noted:
+    task = task_of(Row(row["task"], Path(row.path), row.line)) if "task" in row else None
+    values = {name: row[name] for name in ("key", "finding", "seconds")}
+    return Noted(**values, operators=tuple(row["operators"]), task=task)
