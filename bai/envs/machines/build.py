@@ -21,6 +21,7 @@ from pathlib import Path
 from bai.envs.machines.cache import make_once
 from bai.envs.machines.environment import Environment, finish, site_packages
 from bai.envs.machines.interpreters import Interpreter
+from bai.envs.machines.pip import plain_name
 from bai.envs.machines.specs import Spec
 from bai.envs.repository.tree import Tree
 from bai.errors import InfraError
@@ -79,9 +80,9 @@ def requirements_of(spec: Spec, tree: Tree) -> list[str]:
         return []
     for path in spec.requirements:
         if path in tree:
-            unwanted = {_plain(name) for name in (*spec.leave_out, spec.distribution)}
+            unwanted = {plain_name(name) for name in (*spec.leave_out, spec.distribution)}
             lines = dict.fromkeys(_requirements(tree, path, set()))
-            return [line for line in lines if _plain(re.split(r"[^\w.-]", line, maxsplit=1)[0]) not in unwanted]
+            return [line for line in lines if plain_name(re.split(r"[^\w.-]", line, maxsplit=1)[0]) not in unwanted]
     raise InfraError(
         f"{spec.repo} {spec.version} lists its requirements in {' or '.join(spec.requirements)}: not there"
     )
@@ -98,11 +99,6 @@ def _requirements(tree: Tree, path: str, seen: set[str]) -> Iterator[str]:
                 yield from _requirements(tree, inner, seen)
         elif line and not line.startswith(("-", ".")):
             yield re.sub(r"\s--hash=\S+", "", line).strip()
-
-
-def _plain(name: str) -> str:
-    """A distribution's name as the index compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 class _Build:
@@ -238,7 +234,7 @@ class _Build:
 
     def _project(self) -> metadata.Distribution:
         for found in metadata.distributions(path=[str(self.site)]):
-            if _plain(found.metadata["Name"]) == _plain(self.spec.distribution):
+            if plain_name(found.metadata["Name"]) == plain_name(self.spec.distribution):
                 return found
         raise InfraError(f"pip installed no distribution {self.spec.distribution} for {self.label}")
 

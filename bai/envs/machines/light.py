@@ -1,7 +1,8 @@
 """The machine of small repositories in pure Python: bai's own interpreter with pytest, and no network to get them.
 
 pytest and the few packages that it needs are copied, each alone, from where bai itself finds them. Whatever else is
-installed there stays out of sight.
+installed there stays out of sight. What a project needs besides is fetched by pip, once, as wheels: no code of theirs
+runs while the machine is made.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import sys
 from importlib import metadata
@@ -18,8 +20,9 @@ from pathlib import Path
 
 from bai.envs.machines.cache import make_once
 from bai.envs.machines.environment import Environment, finish, site_packages
+from bai.envs.machines.pip import run_pip
 from bai.envs.sandbox import layout
-from bai.errors import MissingDependency
+from bai.errors import DataError, InfraError, MissingDependency, SandboxUnavailable
 
 __all__ = ["DISTRIBUTIONS", "light_environment"]
 
@@ -29,29 +32,43 @@ DISTRIBUTIONS = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 """What is copied: pure Python, all of it."""
 _MODULES = {"pytest": ("pytest", "_pytest", "py")}
 """Where names to import are others than the distribution's own."""
+_PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _PYTEST = "#!/usr/bin/env python\nimport sys\nimport pytest\nsys.exit(pytest.main())\n"
 """The program ``pytest``."""
 
 
-def light_environment(cache: Path) -> Environment:
-    """Gives the environment, making it where it is absent; that takes about a second.
+def light_environment(cache: Path, requires: tuple[str, ...] = (), *, build: bool = True) -> Environment:
+    """Gives the environment, making it where it is absent; that takes about a second, and what pip takes.
 
     Args:
         cache: The folder that machines are kept in.
+        requires: What is installed besides, and nothing that these need: ``name==version`` each.
+        build: Whether that may be fetched.
 
     Raises:
+        DataError: ``requires`` has another form.
+        InfraError: pip could not install it.
         MissingDependency: pytest, or one of what it needs, is not installed here.
+        SandboxUnavailable: It would have to be fetched, and may not.
     """
+    for wanted in requires:
+        if not _PIN.fullmatch(wanted):
+            raise DataError(f"what a made task requires is named as NAME==VERSION; got {wanted!r:.200}")
     versions = {name: _version(name) for name in DISTRIBUTIONS}
     python = platform.python_version()
-    parts = (GENERATION, versions, python, layout.interpreter())
+    parts = (GENERATION, versions, python, layout.interpreter(), *([sorted(requires)] if requires else []))
     key = f"light-py{python.rpartition('.')[0]}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:12]}"
-    packages = tuple(f"{name}=={version}" for name, version in versions.items())
+    packages = (*(f"{name}=={version}" for name, version in versions.items()), *requires)
+    place = cache / "environments" / key
+    if requires and not build and not place.exists():
+        raise SandboxUnavailable(
+            f"the environment with {' '.join(requires)} is not in {place.parent}, and may not be built"
+        )
 
     def make(draft: Path) -> None:
-        _make(draft, python, key, packages)
+        _make(draft, python, key, packages, requires)
 
-    return Environment.read(make_once(cache / "environments" / key, make))
+    return Environment.read(make_once(place, make))
 
 
 def _version(name: str) -> str:
@@ -61,7 +78,7 @@ def _version(name: str) -> str:
         raise MissingDependency(name, "pip install pytest", "running the tests of a library") from error
 
 
-def _make(draft: Path, python: str, key: str, packages: tuple[str, ...]) -> None:
+def _make(draft: Path, python: str, key: str, packages: tuple[str, ...], requires: tuple[str, ...]) -> None:
     site = site_packages(draft, python)
     (draft / "bin").mkdir(parents=True)
     site.mkdir(parents=True)
@@ -73,6 +90,8 @@ def _make(draft: Path, python: str, key: str, packages: tuple[str, ...]) -> None
     )
     (draft / "bin" / "pytest").write_text(_PYTEST, encoding="utf-8")
     (draft / "bin" / "pytest").chmod(0o755)
+    if requires:
+        _fetch(requires, site)
     for name in DISTRIBUTIONS:
         _copy(name, site)
     compileall.compile_dir(site, quiet=1)
@@ -87,6 +106,15 @@ def _make(draft: Path, python: str, key: str, packages: tuple[str, ...]) -> None
         imports=(".",),
         packages=packages,
     ).save(draft)
+
+
+def _fetch(requires: tuple[str, ...], site: Path) -> None:
+    """Installs wheels, and nothing that they need."""
+    options = ["--no-deps", "--only-binary", ":all:", "--no-compile", "--target", str(site)]
+    try:
+        run_pip(["install", *options, *requires], failed=f"pip cannot install {' '.join(requires)}")
+    except DataError as error:
+        raise InfraError(str(error)) from error
 
 
 def _copy(name: str, site: Path) -> None:

@@ -46,7 +46,8 @@ class LocalWorkshop(Workshop):
     """Finds trees and machines on this machine. Safe for use from several threads.
 
     A public repository's task runs in its image, where Docker is used and the engine has that image; else in an
-    environment built here. A made task runs in a light machine: bai's own interpreter with pytest.
+    environment built here. A made task runs in a light machine: bai's own interpreter with pytest, and
+    with what the task's project needs.
 
     Args:
         sandbox: Backend: ``auto`` (the strongest that works here), ``docker``, ``bubblewrap`` or ``process``.
@@ -116,7 +117,7 @@ class LocalWorkshop(Workshop):
         if self._uses_image(task):
             return ImageMachine(str(task.image), options=self._options)
         if task.origin:
-            environment = self._environments.get("light", lambda: light_environment(self.cache))
+            environment = self._light(tuple(task.origin.get("requires", "").split()))
         else:
             environment = self._environment(task, self._spec(task))
         if self.backend == DockerSandbox.name:
@@ -126,6 +127,11 @@ class LocalWorkshop(Workshop):
             return machine
         tree = self.tree(task)
         return machine.holding(tree) if sum(len(entry.data) for entry in tree.values()) > LARGE_BYTES else machine
+
+    def _light(self, requires: tuple[str, ...]) -> Environment:
+        return self._environments.get(
+            ("light", requires), lambda: light_environment(self.cache, requires, build=self._build)
+        )
 
     def _spec(self, task: RepairTask) -> Spec:
         try:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -13,17 +11,18 @@ from email.parser import Parser
 from pathlib import Path
 from typing import Self
 
+from bai.envs.machines.pip import run_pip
 from bai.envs.repository.left_behind import LEFT_OUT
 from bai.envs.repository.tree import Tree
 from bai.envs.tasks.mutation.layouts import compiled_files, find_modules, find_packages, find_tests
-from bai.errors import DataError, InfraError
+from bai.envs.tasks.mutation.pins import resolve
+from bai.errors import DataError
 
 __all__ = ["Project"]
 
 _METADATA = re.compile(r"(^|/)([^/]*\.egg-info/|PKG-INFO$)")
 _PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9][A-Za-z0-9.!+_-]*)")
 _MOST_BYTES = 200 * 2**20
-_PIP_S = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,7 @@ class Project:
     tests: tuple[str, ...]
     """What pytest is told to run."""
     requires: tuple[str, ...] = ()
-    """Requirements of the project and of its tests, without the project."""
+    """What it and its tests need besides pytest, as ``name==version``."""
     origin: Mapping[str, str] = field(default_factory=dict)
     """``library`` for one of the shipped set; empty where its tree has to be kept beside the rows."""
 
@@ -51,6 +50,11 @@ class Project:
     def python_path(self) -> tuple[str, ...]:
         """Directories that it is imported from, the root left out."""
         return tuple(sorted({place.rpartition("/")[0] for place in self.packages} - {""}))
+
+    @property
+    def needs(self) -> dict[str, str]:
+        """What its tasks' ``origin`` says of that; empty where it needs nothing."""
+        return {"requires": " ".join(self.requires)} if self.requires else {}
 
     @property
     def import_names(self) -> tuple[str, ...]:
@@ -91,7 +95,8 @@ class Project:
             tests_require: What its tests need besides.
 
         Raises:
-            DataError: No such distribution, no source of it, or one without tests or not of pure Python.
+            DataError: No such distribution, no source of it, or one without tests, or it or something that it needs
+                is not pure Python.
             InfraError: pip cannot be run, or takes too long.
         """
         pinned = _PINNED.fullmatch(requirement.strip())
@@ -99,7 +104,7 @@ class Project:
             raise DataError(f"a package is named as NAME==VERSION; got {requirement!r:.200}")
         name, version = pinned.groups()
         tree = _fetch(name, version)
-        requires = (*_requirements(tree), *tests_require)
+        requires = resolve((*_requirements(tree), *tests_require), name)
         kept = Tree({path: entry for path, entry in tree.items() if not _METADATA.search(path)})
         return cls._of(kept, name, version, requires=requires)
 
@@ -141,16 +146,13 @@ def _about(tree: Tree) -> dict[str, object]:
 
 def _fetch(name: str, version: str) -> Tree:
     with tempfile.TemporaryDirectory(prefix="bai-sdist-") as folder:
-        options = ["--no-deps", "--no-binary", ":all:", "--no-input", "--disable-pip-version-check", "--quiet"]
-        command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder, f"{name}=={version}"]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=_PIP_S, check=False, stdin=subprocess.DEVNULL)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise InfraError(f"pip could not be run to fetch {name}=={version}: {error}") from error
+        failed = f"pip cannot fetch a source distribution of {name}=={version}"
+        run_pip(
+            ["download", "--no-deps", "--no-binary", ":all:", "--dest", folder, f"{name}=={version}"], failed=failed
+        )
         found = sorted(Path(folder).iterdir())
-        if done.returncode or not found:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
-            raise DataError(f"pip cannot fetch a source distribution of {name}=={version}: {said[-1][:300]}")
+        if not found:
+            raise DataError(f"{failed}: it said nothing")
         return _unpack(found[0])
 
 
@@ -166,8 +168,10 @@ def _below_top(tree: Tree) -> Tree:
 
 
 def _requirements(tree: Tree) -> tuple[str, ...]:
-    """What the distribution requires, without its extras."""
-    if "PKG-INFO" not in tree:
-        return ()
-    found = Parser().parsestr(tree.text("PKG-INFO")).get_all("Requires-Dist") or []
-    return tuple(wanted for wanted in found if "extra ==" not in wanted)
+    """What the distribution requires, without its extras; older ones say it in a list beside their metadata alone."""
+    about = tree.text("PKG-INFO") if "PKG-INFO" in tree else ""
+    if found := Parser().parsestr(about).get_all("Requires-Dist"):
+        return tuple(wanted for wanted in found if "extra ==" not in wanted)
+    lists = [tree.text(path) for path in tree if path.endswith(".egg-info/requires.txt")]
+    always = "".join(lists[:1]).partition("[")[0]
+    return tuple(line.strip() for line in always.splitlines() if line.strip())

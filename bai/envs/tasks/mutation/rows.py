@@ -75,7 +75,7 @@ def machine_of(project: Project, workshop: Workshop) -> Machine:
             pass_to_pass=(),
             log_parser="parse_log_pytest",
             run=TestRun(command="", targets=project.tests),
-            origin=project.origin or {"tree": project.name},
+            origin=project.origin or {"tree": project.name, **project.needs},
         )
     )
 
@@ -117,7 +117,7 @@ def make_rows(
     if count < 1 or jobs < 1:
         raise ConfigError(f"count and jobs are at least 1; got {count!r} and {jobs!r}")
     began, wanted = time.monotonic(), wanted or Wanted()
-    run = {"project": project.tree.digest, "tests": project.tests, "seed": seed, **asdict(wanted)}
+    run = {"project": project.tree.digest, "tests": project.tests, "seed": seed, **asdict(wanted), **project.needs}
     journal = Journal(out.with_name(f"{out.name}.journal"), run)
     kept = _kept(project, out)
     machine = machine_of(project, workshop or LocalWorkshop(sandbox=sandbox))
@@ -174,7 +174,7 @@ def _kept(project: Project, out: Path) -> Project:
         return project
     place = (out.parent / f"{project.name}-{project.version}.tar.gz").resolve()
     place.write_bytes(gzip.compress(project.tree.archive(), mtime=0))
-    return replace(project, origin={"tree": str(place)})
+    return replace(project, origin={"tree": str(place), **project.needs})
 
 
 def _go_on(
