@@ -61,5 +61,5 @@ class RepairTask(Task):
     image: str | None = None
     """Container image that holds the repository and what it needs, or None."""
     origin: Mapping[str, str] = field(default_factory=dict)
-    """Where a made task's tree comes from: ``library`` or ``tree`` (a file beside the rows), and ``bug`` (the
-    diff that put the fault in); empty for a public repository."""
+    """Where a made task's tree comes from: ``library`` or ``tree`` (a file beside the rows), ``bug`` (the diff that
+    put the fault in), and ``requires`` (what its tests need besides pytest); empty for a public repository."""

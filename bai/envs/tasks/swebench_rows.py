@@ -195,8 +195,10 @@ def _origin(row: Row) -> Mapping[str, str]:
         raise row.malformed("origin", f"expected an object of strings; got {value!r:.80}")
     if value and len({"library", "tree"} & set(value)) != 1:
         raise row.malformed("origin", f"expected either 'library' or 'tree'; got {', '.join(sorted(value))}")
-    if unknown := sorted(set(value) - {"library", "tree", "bug"}):
-        raise row.malformed(f"origin.{unknown[0]}", "is no field of the format; expected library, tree or bug")
+    if unknown := sorted(set(value) - {"library", "tree", "bug", "requires"}):
+        raise row.malformed(
+            f"origin.{unknown[0]}", "is no field of the format; expected library, tree, bug or requires"
+        )
     if "tree" in value:  # a path beside the rows
         return {**value, "tree": str((Path(row.path).parent / value["tree"]).resolve())}
     return value

@@ -14,9 +14,11 @@ import pytest
 from bai.envs.machines.workshop import LocalWorkshop
 from bai.envs.sandbox import Limits
 from bai.envs.tasks.mutation import project
+from bai.envs.tasks.mutation.make import Wanted
 from bai.envs.tasks.mutation.pins import resolve
 from bai.envs.tasks.mutation.project import Project
-from bai.envs.tasks.mutation.rows import machine_of
+from bai.envs.tasks.mutation.rows import machine_of, make_rows
+from bai.envs.tasks.swebench import load_repair_rows
 from bai.errors import DataError, InfraError, SandboxUnavailable
 
 PURE, COMPILED = "py3-none-any", "cp311-abi3-manylinux_2_17_x86_64"
@@ -89,6 +91,16 @@ def test_a_machine_has_what_its_project_needs(
         ask = "python -c 'import saucer, pytest, box; print(saucer.version)'"
         done = sandbox.exec(machine.shell(ask), env=dict(machine.variables))
     assert done.stdout == b"2.1\n"
+
+
+def test_rows_say_what_their_project_needs(box: Project, index: Path, tmp_path: Path) -> None:
+    """It comes back from the file, so that admission and the environment make the same machine."""
+    shop, out = LocalWorkshop(sandbox="process", cache_dir=tmp_path / "cache"), tmp_path / "rows.jsonl"
+    needy = replace(box, requires=("saucer==2.1",))
+    make_rows(needy, out, count=1, seed=3, workshop=shop, wanted=Wanted(most_failing=0.9))
+    (task,) = load_repair_rows(out)
+    assert task.origin["requires"] == "saucer==2.1"
+    assert shop.machine(task) is not shop.machine(replace(task, origin={"tree": task.origin["tree"]}))
 
 
 def test_older_distributions_name_their_requirements_beside(tmp_path: Path) -> None:
