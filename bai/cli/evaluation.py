@@ -64,6 +64,12 @@ def evaluation(
     batch: Annotated[int, typer.Option(help="Samples drawn together.")] = 64,
     threads: Annotated[int, typer.Option(help="Environments stepped at a time, in each process.")] = 8,
     workers: Annotated[int, typer.Option(help="Processes to spread over; 0 uses this one.")] = 0,
+    ray: Annotated[bool, typer.Option("--ray", help="Make the workers actors of Ray.")] = False,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT; one is started here if left out.")
+    ] = None,
+    worker_cpus: Annotated[int, typer.Option(help="Cores of each of Ray's actors.")] = 1,
+    worker_gpus: Annotated[float, typer.Option(help="GPUs of each of Ray's actors.")] = 0,
     keep_tokens: Annotated[bool, typer.Option(help="Keep token ids and log-probabilities.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
@@ -96,6 +102,10 @@ def evaluation(
         batch=batch,
         threads=threads,
         workers=workers,
+        spread="ray" if ray or ray_address else "processes",
+        worker_cpus=worker_cpus,
+        worker_gpus=worker_gpus,
+        ray_address=ray_address,
         keep_tokens=keep_tokens,
     )
     target = folder or _default_folder(config)
