@@ -3,8 +3,9 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 SEED   ?= 1
-# Processes that run tests; each file runs in one of them.
+# Processes that run tests; each file runs in one of them, in the order that tests/conftest.py gives.
 JOBS   ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 export RAY_USAGE_STATS_ENABLED = 0
 export RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO = 0
 export TOKENIZERS_PARALLELISM = false
@@ -25,11 +26,10 @@ demo: setup
 	$(BIN)/python -m bai demo --seed $(SEED)
 
 test: setup
-	$(BIN)/python -m pytest tests -n $(JOBS) --dist loadfile
+	$(PYTEST) tests
 
 test-fast: setup
-	$(BIN)/python -m pytest tests --ignore tests/threats --ignore tests/conformance \
-	  -m "not slow and not ray and not docker" -n $(JOBS) --dist loadfile
+	$(PYTEST) tests --ignore tests/threats --ignore tests/conformance -m "not slow and not ray and not docker"
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -29,6 +29,12 @@ settings.register_profile(
 settings.load_profile("bai")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts files with slow tests first: a long file that starts last would be waited for by one process alone."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of public data sets; skips the test where there is none."""
@@ -59,6 +65,28 @@ def system_python() -> str:
     if version.stdout.strip() != str(sys.version_info[:2]):
         pytest.skip(f"needs {python} of the version under test, which an ordinary user may run")
     return python
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command line in this process; gives exit code, standard output and standard error."""
+    from bai.cli import main
+
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["bai", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as ending:
+            code = int(ending.code or 0)
+        text, faults = capfd.readouterr()
+        return code, text, faults
+
+    return command
 
 
 # A repair task made by hand: it needs neither network nor a data set.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import bai
-from bai.cli import main
+from bai.agents.policies import make_policy
 from bai.cli.output import assignments, difficulties, env_options, progress
 from bai.envs.sandbox import make_sandbox
 from bai.envs.sandbox.registry import ProcessId, Record
@@ -25,26 +26,6 @@ from bai.types import Trajectory, Turn, Verdict, read_trajectories, write_trajec
 ROOT = Path(__file__).resolve().parent.parent
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command line in this process; gives exit code, standard output and standard error."""
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bai", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as ending:
-            code = int(ending.code or 0)
-        text, faults = capfd.readouterr()
-        return code, text, faults
-
-    return command
 
 
 @pytest.fixture
@@ -64,6 +45,16 @@ def saved(tmp_path: Path) -> Path:
     ]
     write_trajectories(tmp_path / "trajectories.jsonl", rows)
     return tmp_path
+
+
+def test_help_names_every_policy(run: Run) -> None:
+    """``bai eval --help`` and the refusal of an unknown policy name the same forms."""
+    code, text, _ = run("eval", "--help")
+    with pytest.raises(ConfigError) as refused:
+        make_policy("nobody")
+    forms = re.split(r", | or ", str(refused.value).removeprefix("a policy is named ").partition(";")[0])
+    assert code == 0 and len(forms) == 7
+    assert all(re.search(rf"\b{re.escape(form)}\b", text) for form in forms)
 
 
 def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:

@@ -26,8 +26,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bai.agents.environments import check_arguments
 from bai.agents.lock import directory_lock
-from bai.agents.rollout import check_arguments
 from bai.errors import ConfigError
 from bai.types import write_trajectories
 
@@ -45,6 +45,7 @@ _MAY_CHANGE = {
     "keep_checkpoints",
     "save_trajectories",
     "tensorboard",
+    "ray_address",
 }
 """Fields that a resumed run may change; any other would make it another run."""
 
@@ -73,6 +74,9 @@ class TrainConfig:
     """Learning processes; 0 learns in this one."""
     num_gpus_per_learner: float = 0
     """GPUs of each learner."""
+    ray_address: str | None = None
+    """A running Ray cluster's, such as ``auto`` or ``HOST:6379``, whose machines all see ``model`` and ``out``. None
+    takes this process's session, or starts one on this machine."""
     checkpoint_every: int = 10
     """Iterations between checkpoints; the last iteration always makes one; 0 for no other."""
     keep_checkpoints: int = 2
@@ -181,7 +185,8 @@ def _run(
     from bai.agents.grpo.startup import needed_cpus, start_ray, stop_ray
 
     began = time.perf_counter()
-    started_ray = start_ray(cpus_needed=needed_cpus(algorithm_config))
+    gpus = config.num_gpus_per_learner * config.num_learners  # a learner in this process reserves none
+    started_ray = start_ray(cpus_needed=needed_cpus(algorithm_config), gpus_needed=gpus, address=config.ray_address)
     try:
         algorithm = algorithm_config.build_algo()
         try:

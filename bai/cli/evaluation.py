@@ -39,13 +39,21 @@ MOST_REASONS = 3
 
 def evaluation(
     policy: Annotated[
-        str, typer.Option("--policy", "--agent", help="checkpoint:DIR, hf:DIR, openai:URL#MODEL, oracle or empty.")
+        str,
+        typer.Option(
+            "--policy",
+            "--agent",
+            help="checkpoint:DIR, hf:DIR, openai:URL#MODEL, oracle, empty, repair or repair:POLICY.",
+        ),
     ],
     policy_option: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE for the policy, such as device=cuda; may be repeated.")
     ] = None,
     task_set: Annotated[
-        str | None, typer.Option(help="A name (see `bai tasks list`) or a file of rows; micro if left out.")
+        str | None,
+        typer.Option(
+            help="A name (see `bai tasks list`) or a file of rows; if left out, micro, or default for repairs."
+        ),
     ] = None,
     env: Annotated[str, typer.Option(help="Gymnasium id.")] = "bai/Coding-v0",
     split: Annotated[str | None, typer.Option(help="Split of the task set; `heldout` for micro.")] = None,
@@ -64,14 +72,20 @@ def evaluation(
     batch: Annotated[int, typer.Option(help="Samples drawn together.")] = 64,
     threads: Annotated[int, typer.Option(help="Environments stepped at a time, in each process.")] = 8,
     workers: Annotated[int, typer.Option(help="Processes to spread over; 0 uses this one.")] = 0,
+    ray: Annotated[bool, typer.Option("--ray", help="Make the workers actors of Ray.")] = False,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT; one is started here if left out.")
+    ] = None,
+    worker_cpus: Annotated[int, typer.Option(help="Cores of each of Ray's actors.")] = 1,
+    worker_gpus: Annotated[float, typer.Option(help="GPUs of each of Ray's actors.")] = 0,
     keep_tokens: Annotated[bool, typer.Option(help="Keep token ids and log-probabilities.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Evaluates a policy on a task set; run again to go on where it stopped.
 
     Writes trajectories.jsonl, summary.json and report.html, and of repairs predictions.jsonl with the reports of
-    SWE-bench's harness. Samples lost to faults of the machinery are left out
-    of the score, counted and printed; above 2 % of them the exit code is 1.
+    SWE-bench's harness. Samples lost to faults of the machinery are left out of the score, counted and printed; above
+    2 % of them the exit code is 1.
     """
     from bai.evals.run import EvalConfig, evaluate, publish
     from bai.policy import Sampling
@@ -96,6 +110,10 @@ def evaluation(
         batch=batch,
         threads=threads,
         workers=workers,
+        spread="ray" if ray or ray_address else "processes",
+        worker_cpus=worker_cpus,
+        worker_gpus=worker_gpus,
+        ray_address=ray_address,
         keep_tokens=keep_tokens,
     )
     target = folder or _default_folder(config)

@@ -47,6 +47,9 @@ def train(
     env_runners: Annotated[int, typer.Option(help="Sampling processes; 0 samples in this one.")] = 0,
     learners: Annotated[int, typer.Option(help="Learning processes; 0 learns in this one.")] = 0,
     gpus_per_learner: Annotated[float, typer.Option(help="GPUs of each learner.")] = 0,
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster: auto or HOST:PORT; one is started here if left out.")
+    ] = None,
     checkpoint_every: Annotated[int, typer.Option(help="Iterations between checkpoints.")] = 10,
     save_trajectories: Annotated[int, typer.Option(help="Trajectories of each iteration to keep.")] = 16,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
@@ -68,6 +71,7 @@ def train(
         num_env_runners=env_runners,
         num_learners=learners,
         num_gpus_per_learner=gpus_per_learner,
+        ray_address=ray_address,
         checkpoint_every=checkpoint_every,
         save_trajectories=save_trajectories,
         resume=resume,

@@ -10,16 +10,18 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import bai
+from bai.agents.environments import make_env
 from bai.agents.policies.factory import model_folder
-from bai.agents.rollout import Request, make_env
+from bai.agents.rollout import Request
 from bai.envs.base import TextEnv
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.repair import RepairTask
@@ -28,11 +30,14 @@ from bai.evals.predictions import holds_patches, write_predictions
 from bai.evals.report import Condition, Curve, write_report
 from bai.evals.store import Key, Store
 from bai.evals.summary import Summary, summarise
-from bai.evals.workers import Collector, Recipe, local_collector, process_collector
+from bai.evals.workers import Collector, Recipe, local_collector, process_collector, ray_collector
 from bai.policy import Policy, Sampling
 from bai.types import Task, Trajectory
 
-__all__ = ["EvalConfig", "Evaluation", "choose_tasks", "evaluate", "publish"]
+__all__ = ["EvalConfig", "Evaluation", "SpreadOver", "choose_tasks", "evaluate", "publish"]
+
+SpreadOver = Literal["processes", "ray"]
+"""What workers are: processes of this machine, or actors of Ray."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,16 +66,29 @@ class EvalConfig:
     threads: int = 8
     """Environments stepped at a time, in each process."""
     workers: int = 0
-    """Processes to spread over; 0 evaluates in this one."""
+    """Processes, or actors of Ray, to spread over; 0 evaluates in this process."""
+    spread: SpreadOver = "processes"
+    """What the workers are. Processes share this machine's cores evenly."""
+    worker_cpus: int = 1
+    """Cores of each actor of Ray; at least 1."""
+    worker_gpus: float = 0.0
+    """Accelerators of each actor of Ray."""
+    ray_address: str | None = None
+    """A running cluster's, such as ``auto`` or ``HOST:6379``; None takes this process's session, or starts one."""
     keep_tokens: bool = False
     """Keep token ids and log-probabilities of each sample; files grow by some 50 bytes a token."""
 
     def __post_init__(self) -> None:
-        counts = {name: getattr(self, name) for name in ("samples", "batch", "threads", "workers", "seed", "limit")}
+        if self.spread not in get_args(SpreadOver):
+            raise ConfigError(f"spread must be 'processes' or 'ray'; got {self.spread!r}")
+        if self.spread == "ray" and self.workers == 0:
+            raise ConfigError("spread='ray' needs workers: say how many actors")
+        names = ("samples", "batch", "threads", "workers", "worker_cpus", "seed", "limit")
+        counts = {name: getattr(self, name) for name in names}
         for name, value in counts.items():
             if value is not None and not isinstance(value, int):
                 raise ConfigError(f"{name} must be a whole number; got {value!r}")
-        for name in ("samples", "batch", "threads"):
+        for name in ("samples", "batch", "threads", "worker_cpus"):
             if counts[name] < 1:
                 raise ConfigError(f"{name} must be at least 1; got {counts[name]}")
         if self.workers < 0 or self.seed < 0:
@@ -236,7 +254,13 @@ def _collector(config: EvalConfig, policy: Policy | None) -> Collector:
         env_options=config.env_options,
         threads=config.threads,
     )
-    return process_collector(recipe, config.workers) if config.workers else local_collector(recipe, policy)
+    if not config.workers:
+        return local_collector(recipe, policy)
+    if config.spread == "processes":
+        return process_collector(recipe, config.workers)
+    return ray_collector(
+        recipe, config.workers, cpus=config.worker_cpus, gpus=config.worker_gpus, address=config.ray_address
+    )
 
 
 class _Meter:
@@ -260,7 +284,9 @@ class _Meter:
 def _draw(collector: Collector, pending: Sequence[Request], config: EvalConfig, store: Store, meter: _Meter) -> None:
     """Runs the pending requests batch by batch, and stores each batch as it comes."""
     asked = {request.task_id for request in pending}
-    for rows in collector.run(list(_batches(pending, config.batch)), config.sampling, meter.within):
+    # Few samples are dealt out evenly: one batch would leave all workers but one idle.
+    size = min(config.batch, math.ceil(sum(request.n for request in pending) / max(1, config.workers)))
+    for rows in collector.run(list(_batches(pending, size)), config.sampling, meter.within):
         _check_tasks(rows, asked, config.env)
         store.append(row if config.keep_tokens else _slim(row) for row in rows)
         meter.advance(len(rows))

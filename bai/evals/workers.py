@@ -1,4 +1,4 @@
-"""What draws an evaluation's samples: this process, or several."""
+"""What draws an evaluation's samples: this process, several, or actors of Ray."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.util import Finalize
 from types import TracebackType
 from typing import Any, Self
@@ -16,13 +17,15 @@ from typing import Any, Self
 import gymnasium as gym
 
 import bai  # noqa: F401 - a worker process must know the ids
+from bai.agents.environments import make_env
 from bai.agents.policies import make_policy
-from bai.agents.rollout import Request, RolloutEngine, make_env
+from bai.agents.rollout import Request, RolloutEngine
+from bai.agents.spread import Spread
 from bai.errors import BaiError, ConfigError, WorkerFailure
 from bai.policy import Policy, Sampling
 from bai.types import Trajectory
 
-__all__ = ["Collector", "Recipe", "local_collector", "process_collector"]
+__all__ = ["Collector", "Recipe", "local_collector", "process_collector", "ray_collector"]
 
 Batch = Sequence[Request]
 
@@ -152,20 +155,31 @@ def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
-_worker: RolloutEngine | BaiError | None = None
-"""The engine of this worker process, or why there is none."""
-_LAST = 0
-"""Priority at a worker's exit: the policy is closed after the engine that uses it."""
+class _Worker:
+    """A policy and its engine in a process of their own."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._policy = recipe.make_policy()
+        self._engine = recipe.make_engine(self._policy)
+
+    def work(self, job: tuple[Batch, Sampling]) -> list[Trajectory]:
+        return self._engine.collect(*job)
+
+    def close(self) -> None:
+        self._engine.close()
+        self._policy.close()
+
+
+_worker: _Worker | BaiError | None = None
+"""What this worker process holds, or why it holds nothing."""
 
 
 def _start_worker(recipe: Recipe, cores: int) -> None:
     global _worker
     os.environ["OMP_NUM_THREADS"] = str(cores)  # read by torch when the policy's module imports it
     try:
-        policy = recipe.make_policy()
-        _worker = recipe.make_engine(policy)
-        Finalize(None, policy.close, exitpriority=_LAST)
-        Finalize(None, _worker.close, exitpriority=_LAST + 1)
+        _worker = _Worker(recipe)
+        Finalize(None, _worker.close, exitpriority=0)
     except BaiError as error:  # raised here, it would only be told as a broken pool
         _worker = error
 
@@ -174,4 +188,30 @@ def _work(batch: Batch, sampling: Sampling) -> list[Trajectory]:
     assert _worker is not None
     if isinstance(_worker, BaiError):
         raise _worker
-    return _worker.collect(batch, sampling)
+    return _worker.work((batch, sampling))
+
+
+class _Ray(Collector):
+    def __init__(self, spread: Spread[tuple[Batch, Sampling], list[Trajectory]]) -> None:
+        self._spread = spread
+
+    def run(
+        self, batches: Sequence[Batch], sampling: Sampling, on_progress: Callable[[int], None]
+    ) -> Iterator[list[Trajectory]]:
+        yield from self._spread.map([(batch, sampling) for batch in batches])
+
+    def close(self) -> None:
+        self._spread.close()
+
+
+def ray_collector(recipe: Recipe, workers: int, *, cpus: int, gpus: float, address: str | None) -> Collector:
+    """Draws in ``workers`` actors of Ray, each with the policy loaded.
+
+    Args:
+        recipe: What to draw with; paths in it have to mean the same on every machine of a cluster.
+        workers: Actors.
+        cpus: Cores of each.
+        gpus: Accelerators of each.
+        address: As :class:`~bai.agents.spread.Spread` takes it.
+    """
+    return _Ray(Spread(partial(_Worker, recipe), workers, cpus=cpus, gpus=gpus, address=address))

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ __all__ = [
 
 _MIN_SHARED_MEMORY = 256 * 1024**2
 _MAX_SESSION_PATH = 107
+_ANSWER_S = 5.0
 _FAREWELL_S = 10.0
 _STARTS = 3
 _SESSION_NAME = "/ray/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store"
@@ -116,18 +118,23 @@ def require_startup(findings: list[Finding]) -> None:
         raise ConfigError("; ".join(f"{finding.problem}: {finding.fix}" for finding in fatal))
 
 
-def start_ray(*, cpus_needed: int = 0, num_cpus: int | None = None) -> bool:
-    """Starts a quiet Ray session on this machine, unless one is there.
+def start_ray(
+    *, cpus_needed: int = 0, gpus_needed: float = 0.0, num_cpus: int | None = None, address: str | None = None
+) -> bool:
+    """Connects to a Ray cluster, or starts a quiet session on this machine, unless this process has one.
 
     Args:
         cpus_needed: Logical CPUs that actors will ask for.
+        gpus_needed: Accelerators that they will ask for.
         num_cpus: Logical CPUs to tell Ray of; None for as many as are needed, at least those that exist.
+        address: A running cluster's, such as ``auto`` (the one of this machine) or ``HOST:6379``; None starts a
+            session.
 
     Returns:
-        Whether a session was started, and so is this caller's to end by :func:`stop_ray`.
+        Whether there was none, so that this caller ends it by :func:`stop_ray`.
 
     Raises:
-        ConfigError: Ray cannot work here; the message says how to mend it.
+        ConfigError: Ray cannot work here, or no cluster answers; the message says how to mend it.
         WorkerFailure: Ray does not come up, though nothing is wrong with the machine but its load.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -136,12 +143,35 @@ def start_ray(*, cpus_needed: int = 0, num_cpus: int | None = None) -> bool:
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 starves runners and learners beside anything else
     import ray
 
-    if ray.is_initialized():
-        _require_cluster_cpus(cpus_needed, int(ray.cluster_resources().get("CPU", 0)))
-        return False
-    require_startup(check_startup(cpus_needed=cpus_needed, num_cpus=num_cpus))
-    _init_patiently(max(cpus_needed, available_cpus()) if num_cpus is None else num_cpus)
-    return True
+    found = ray.is_initialized()
+    if not found and address is not None:
+        _connect(address)
+    elif not found:
+        require_startup(check_startup(cpus_needed=cpus_needed, num_cpus=num_cpus))
+        _init_patiently(max(cpus_needed, available_cpus()) if num_cpus is None else num_cpus)
+    try:
+        _require_resources(cpus_needed, gpus_needed)
+    except ConfigError:
+        if not found:
+            stop_ray()
+        raise
+    return not found
+
+
+def _connect(address: str) -> None:
+    import ray
+
+    try:
+        if address != "auto":
+            host, _, port = address.rpartition(":")
+            # Ray itself would try for minutes.
+            socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"no Ray cluster answers at {address!r} ({error}): expected auto or HOST:PORT of one that runs; start one "
+            "with `ray start --head`, or leave the address out"
+        ) from error
 
 
 def _init_patiently(num_cpus: int) -> None:
@@ -178,12 +208,16 @@ def stop_ray() -> None:
             process.wait(timeout=_FAREWELL_S)
 
 
-def _require_cluster_cpus(needed: int, present: int) -> None:
-    if needed > present:
-        raise ConfigError(
-            f"runners and learners ask for {needed} CPUs and the running Ray session has {present}, so they would "
-            f"wait for ever: start it with ray.init(num_cpus={needed}) or ask for fewer"
-        )
+def _require_resources(cpus: float, gpus: float) -> None:
+    import ray
+
+    present = ray.cluster_resources()
+    for name, needed in (("CPU", cpus), ("GPU", gpus)):
+        if needed > present.get(name, 0):
+            raise ConfigError(
+                f"actors ask for {needed:g} {name}s and the Ray session has {present.get(name, 0):g}, so they would "
+                f"wait for ever: start it with ray.init(num_{name.lower()}s={needed:g}) or ask for fewer"
+            )
 
 
 def _check_cpus(needed: int, given: int | None) -> Finding:
@@ -214,7 +248,7 @@ def _check_address(variables: Mapping[str, str]) -> Finding:
         name="RAY_ADDRESS",
         ok=False,
         problem=f"RAY_ADDRESS={address} is set, and bai starts a session of its own beside it",
-        fix="unset RAY_ADDRESS, or call ray.init() yourself before training on that cluster",
+        fix="unset RAY_ADDRESS, or give that address (--ray-address) to run on that cluster",
     )
 
 
