@@ -1,0 +1,1 @@
+"""The shipped generator of tool tasks."""
