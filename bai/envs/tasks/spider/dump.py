@@ -8,6 +8,7 @@ case of letters, as SQLite's NOCASE does for ASCII letters; accents and blanks a
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from bai.envs.tasks.spider.dialect import Token, quoted, quoted_name, statements
@@ -94,7 +95,7 @@ def _names(part: list[Token]) -> str:
 def _column(part: list[Token]) -> str:
     kind = _TYPE_OF.get(part[1].value.upper(), "TEXT")
     written = [quoted_name(part[0].value), kind]
-    for token, following in zip(part[2:], [*part[3:], Token("space", " ")], strict=True):
+    for token, following in itertools.pairwise([*part[2:], Token("space", " ")]):
         if token.is_word("NOT") and following.is_word("NULL"):
             written.append("NOT NULL")
         elif token.is_word("DEFAULT"):
