@@ -15,6 +15,9 @@ __all__ = ["TOOL_SETS", "load_tool_set"]
 
 TOOL_SETS: dict[str, str] = {
     "work": "bai.envs.tasks.tool_work:WorkTaskSet",
+    "spider": "bai.envs.tasks.spider:load_spider",
+    "toolalpaca": "bai.envs.tasks.toolalpaca:load_toolalpaca",
+    "tau2_retail": "bai.envs.tasks.retail:load_tau2_retail",
 }
 """Name to module and what makes it, called with no argument for a finite set; imported when one is wanted."""
 

@@ -18,6 +18,8 @@ SOURCES: dict[str, str] = {
     "redis": "bai.envs.tools.redis:RedisSource",
     "files": "bai.envs.tools.files:FilesSource",
     "calculator": "bai.envs.tools.calculator:CalculatorSource",
+    "answered": "bai.envs.tools.answered:AnsweredSource",
+    "retail": "bai.envs.tools.retail:RetailSource",
     "mcp": "bai.envs.tools.mcp:MCPSource",
 }
 """Name to module and class; imported when one is made."""

@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["is_empty", "loosely_equal", "says"]
 
-_NUMBERS = "two three four five six seven eight nine ten eleven twelve".split()
+_NUMBERS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _IDENTIFIER = re.compile(r"[^\s]*[\d@/:][^\s]*")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _WORD = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+")
@@ -56,8 +56,8 @@ def _words(text: str) -> list[str]:
 def says(text: str, value: Any) -> bool:
     """Whether a text names a value: all of its words, in one place; of a list or an object, each part somewhere.
 
-    The numbers from two to twelve may be spelled out, those within ``35 to 39`` need not be, and the last word may have a
-    plural's ``s``.
+    The numbers from two to twelve may be spelled out, those within ``35 to 39`` need not be, and the last word may
+    have a plural's ``s``.
     """
     if isinstance(value, Mapping):
         value = list(value.values())

@@ -13,6 +13,8 @@ __all__ = ["JUDGES", "find_judge"]
 JUDGES: dict[str, str] = {
     "end_state": "bai.envs.grading.tools.end_state:EndStateJudge",
     "result_set": "bai.envs.grading.tools.result_set:ResultSetJudge",
+    "retail": "bai.envs.grading.tools.retail:RetailJudge",
+    "wanted_calls": "bai.envs.grading.tools.wanted_calls:WantedCallsJudge",
     "calls": "bai.envs.grading.tools.calls:CallsJudge",
 }
 """Name to module and class; imported when a task wants one."""
