@@ -8,13 +8,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from bai.envs.sandbox.base import MIB, CallResult, Limits
+from bai.envs.sandbox.base import MIB, CallResult, Limits, is_number
 from bai.envs.tools.base import Tool, ToolSource
 from bai.envs.tools.rows import plain_row, plain_tables, told_changes, told_rows
 from bai.envs.tools.workers import Workers, shared_workers
 from bai.errors import ConfigError, InfraError, ToolFault
 
-__all__ = ["SQL", "Report", "SQLiteSource", "sql_tool"]
+__all__ = ["SQL", "Report", "SQLiteSource", "check_sql_settings", "sql_tool"]
 
 Report = Literal["tables", "result"]
 """What the end state is: all tables, or the rows of the last statement that gave some."""
@@ -42,6 +42,17 @@ def sql_tool(dialect: str) -> Tool:
 
 SQL = "sql"
 """Name of the tool."""
+
+
+def check_sql_settings(report: Any, statement_s: Any, most_rows: Any, shown_rows: Any, size_mb: Any) -> None:
+    """Refuses settings of a source of SQL that are out of range. Raises ConfigError."""
+    if report not in get_args(Report):
+        raise ConfigError(f"report must be 'tables' or 'result'; got {report!r:.100}")
+    if not is_number(statement_s) or not 0 < statement_s <= 3600:
+        raise ConfigError(f"statement_s must be a number of seconds, at most an hour; got {statement_s!r:.100}")
+    for name, value in (("most_rows", most_rows), ("shown_rows", shown_rows), ("size_mb", size_mb)):
+        if not is_number(value, int) or value < 1:
+            raise ConfigError(f"{name} must be a whole number of at least 1; got {value!r:.100}")
 
 
 class SQLiteSource(ToolSource):
@@ -78,13 +89,7 @@ class SQLiteSource(ToolSource):
         foreign_keys: bool = True,
         sandbox: str = "auto",
     ) -> None:
-        if report not in get_args(Report):
-            raise ConfigError(f"report must be 'tables' or 'result'; got {report!r:.100}")
-        if not 0 < statement_s <= 3600 or min(most_rows, shown_rows, size_mb) < 1:
-            raise ConfigError(
-                f"expected positive limits, and at most an hour; got {statement_s!r}, {most_rows!r}, {shown_rows!r} "
-                f"and {size_mb!r}"
-            )
+        check_sql_settings(report, statement_s, most_rows, shown_rows, size_mb)
         self._report, self._statement_s, self._shown_rows = report, statement_s, shown_rows
         self._size, self._backend = size_mb * MIB, sandbox
         self._options = {
