@@ -11,8 +11,8 @@ __all__ = ["is_empty", "loosely_equal", "says"]
 
 _NUMBERS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _IDENTIFIER = re.compile(r"[^\s]*[\d@/:][^\s]*")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_WORD = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+_WORD = re.compile(r"[0-9]+(?:\.[0-9]+)?|[^\W\d_]+")
 
 
 def is_empty(value: Any) -> bool:
@@ -39,9 +39,9 @@ def _meaning(value: Any) -> Hashable:
     if isinstance(value, list):
         return frozenset(Counter(_meaning(item) for item in value).items())
     text = str(value).strip()
-    if _IDENTIFIER.fullmatch(text) and not _NUMBER.fullmatch(text):
-        return text
-    return tuple(_words(text)) or text
+    if _NUMBER.fullmatch(text):
+        return _plain(text)
+    return text if _IDENTIFIER.fullmatch(text) else tuple(_words(text)) or text
 
 
 def _items(text: str) -> list[str]:
@@ -49,8 +49,12 @@ def _items(text: str) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    """The words and numbers of a text; 1.0 and 1 are one number."""
-    return [f"{float(word):g}" if word[0].isdigit() else word for word in _WORD.findall(text.casefold())]
+    return [_plain(word) for word in _WORD.findall(text.casefold())]
+
+
+def _plain(word: str) -> str:
+    """A word as it is, a number without the zeros that add nothing."""
+    return word.rstrip("0").rstrip(".") if _NUMBER.fullmatch(word) and "." in word else word
 
 
 def says(text: str, value: Any) -> bool:
@@ -87,6 +91,6 @@ def _between(words: list[str]) -> set[str]:
     """The numbers of ranges such as ``35 to 39``, of at most a hundred numbers."""
     found: set[str] = set()
     for low, to, high in zip(words, words[1:], words[2:], strict=False):
-        if to == "to" and low.isdigit() and high.isdigit() and int(high) - int(low) <= 100:
+        if to == "to" and low.isdecimal() and high.isdecimal() and int(high) - int(low) <= 100:
             found.update(map(str, range(int(low), int(high) + 1)))
     return found
