@@ -10,7 +10,7 @@ from bai.envs.tasks.toolalpaca.golden import OPEN, Placeholder
 from bai.envs.tools.base import Tool
 from bai.types import JSON
 
-__all__ = ["Function", "functions", "widened"]
+__all__ = ["Function", "functions", "types_of", "widened"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ def widened(function: Function, calls: Iterable[Mapping[str, Any]]) -> Function:
         values = [arguments[name] for arguments in given if not isinstance(arguments.get(name, OPEN), Placeholder)]
         schema = properties.get(name, {})
         if values and (name not in properties or not all(_is_typed(value, schema) for value in values)):
-            types = {_type_of(value) for value in values} | ({schema["type"]} if "type" in schema else set())
+            types = {_type_of(value) for value in values} | set(types_of(schema))
             kept = {key: schema[key] for key in ("description",) if key in schema}
             properties[name] = {**kept, "type": types.pop() if len(types) == 1 else sorted(types)}
     required = [name for name in function.tool.parameters["required"] if all(name in each for each in given)]
@@ -103,8 +103,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 def _is_typed(value: Any, schema: Mapping[str, Any]) -> bool:
     """Whether a value has the type, the documented values and the items that a schema names."""
-    kind = schema.get("type")
-    if kind is not None and (not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean")):
+    types = types_of(schema)
+    if types and not any(_is_a(value, kind) for kind in types):
         return False
     if "enum" in schema and value not in schema["enum"]:
         return False
@@ -112,7 +112,15 @@ def _is_typed(value: Any, schema: Mapping[str, Any]) -> bool:
     return all(_is_typed(item, schema.get("items", {})) for item in items)
 
 
+def _is_a(value: Any, kind: str) -> bool:
+    return isinstance(value, _TYPES[kind]) and isinstance(value, bool) == (kind == "boolean")
+
+
 def _type_of(value: Any) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    return next(name for name, kinds in _TYPES.items() if isinstance(value, kinds))
+    return next(name for name in _TYPES if _is_a(value, name))
+
+
+def types_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """Gives the types that a schema names, one or several; none where it names none."""
+    kind = schema.get("type", ())
+    return (kind,) if isinstance(kind, str) else tuple(kind)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bai.envs.grading.tools.loose import says
-from bai.envs.tasks.toolalpaca.documentation import Function
+from bai.envs.tasks.toolalpaca.documentation import Function, types_of
 from bai.envs.tasks.toolalpaca.golden import ASK, GoldCall, Placeholder
 from bai.envs.tools.base import ToolCall
 from bai.types import JSON
@@ -132,9 +132,9 @@ class _Writer:
             return schema["enum"][0]
         return _TOLD.get(wanted) or _TOLD.get(name) or self._drawn(wanted, schema)
 
-    def _drawn(self, name: str, schema: JSON, number: int = 0) -> Any:
-        number = 1000 + zlib.crc32(f"{self.task_id}/{name}/{number}".encode()) % 9000
-        return number if schema.get("type") == "integer" else f"{name}-{number}"
+    def _drawn(self, name: str, schema: JSON, use: int = 0) -> Any:
+        number = 1000 + zlib.crc32(f"{self.task_id}/{name}/{use}".encode()) % 9000
+        return number if "integer" in types_of(schema) else f"{name}-{number}"
 
 
 def _is_fixed(value: Placeholder) -> bool:
@@ -144,4 +144,5 @@ def _is_fixed(value: Placeholder) -> bool:
 def _some(name: str, schema: JSON) -> Any:
     """A value for an argument that may have any."""
     plain = {"integer": 2023, "number": 1.0, "array": [], "object": {}}
-    return plain.get(schema.get("type", ""), "2022-01-01" if "date" in name.lower() else "any")
+    (kind, *_) = types_of(schema) or ("string",)
+    return plain.get(kind, "2022-01-01" if "date" in name.lower() else "any")

@@ -87,11 +87,11 @@ def _read(row: Row) -> tuple[Mapping[str, Function], list[list[GoldCall]]]:
     """Reads an API's functions, widened by what its golden calls give, and these."""
     try:
         known = functions(json.loads(row.text("Documentation")), row["Function_Projection"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise row.malformed("Documentation", f"expected OpenAPI with the projected functions; {error!r}") from error
     try:
         answers = [[_call(each, known) for each in answer] for answer in row.items_of("Golden_Answers", list)]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise row.malformed("Golden_Answers", f"expected calls of the API's functions; {error!r}") from error
     calls = [call for answer in answers for call in answer]
     return {
