@@ -1,4 +1,4 @@
-"""Comparison of JSON values, of bags and lists of rows, and of calls."""
+"""Comparison of JSON values and of calls."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bai.envs.tools.base import ToolCall
-from bai.envs.tools.rows import sorted_rows
 
-__all__ = ["argument_share", "same_call", "same_calls", "same_rows", "same_value"]
+__all__ = ["argument_share", "same_call", "same_calls", "same_value"]
 
 _CLOSE = 1e-6
 """How far two numbers that are not whole may be apart, relatively: databases sum in orders of their own."""
@@ -27,15 +26,6 @@ def same_value(actual: Any, expected: Any) -> bool:
     if isinstance(actual, list | tuple) and isinstance(expected, list | tuple):
         return len(actual) == len(expected) and all(map(same_value, actual, expected))
     return type(actual) is type(expected) and bool(actual == expected)
-
-
-def same_rows(actual: Sequence[Sequence[Any]], expected: Sequence[Sequence[Any]], *, ordered: bool) -> bool:
-    """Whether two results hold the same rows, as often; in the same order where that is asked for."""
-    if len(actual) != len(expected):
-        return False
-    if ordered:
-        return same_value(list(actual), list(expected))
-    return same_value(sorted_rows(actual), sorted_rows(expected))
 
 
 def same_call(actual: ToolCall, expected: ToolCall) -> bool:
