@@ -18,7 +18,7 @@ _OBJECT_AFTER = frozenset(
         *("to", "for", "with", "of", "from", "by", "at", "than", "about", "on"),
         *("ask", "asks", "asked", "tell", "tells", "told", "give", "gives", "given", "help", "helps", "let", "lets"),
         *("allow", "allows", "offer", "offers", "provide", "provides", "propose", "proposes", "save", "saves"),
-        *("refuse", "refuses", "inform", "informs", "refund"),
+        *("refuse", "refuses", "inform", "informs"),
     )
 )
 """Words after which ``you`` is the one that something is done to."""
