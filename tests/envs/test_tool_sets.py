@@ -82,7 +82,7 @@ def wrong_calls(task: ToolTask) -> Iterator[list[ToolCall]]:
 
 
 def test_altered_calls_are_rejected(data_dir: Path) -> None:
-    """ToolAlpaca: an altered, dropped or added argument, or a call left out; 1,000 cases."""
+    """ToolAlpaca: an altered, dropped or added argument, or a call left out; over 700 cases."""
     judge, cases, accepted = find_judge("wanted_calls"), 0, []
     for task in load_tool_set("toolalpaca"):
         for calls in wrong_calls(task):
