@@ -12,6 +12,7 @@
     │   ├── SandboxUnavailable              the backend cannot work on this machine
     │   ├── SandboxDied                     a started sandbox, or its runner, is gone
     │   └── MemberTimeout                   a member of a vector environment did not return in time
+    ├── ToolFault (RuntimeError)            a tool could not do what a call asked; the agent is told
     ├── CannotFork (RuntimeError)           this state cannot be branched; the message says why
     ├── PolicyError
     │   ├── ContextOverflow (ValueError)    the context does not fit the policy's window
@@ -57,6 +58,7 @@ __all__ = [
     "StaleWeights",
     "TaskNotFound",
     "TaskSetNotFound",
+    "ToolFault",
     "TrainingError",
     "WorkerFailure",
 ]
@@ -148,6 +150,23 @@ class SandboxDied(InfraError):
 
 class MemberTimeout(InfraError):
     """A member of a vector environment did not return in time, and was given up."""
+
+
+class ToolFault(BaiError, RuntimeError):
+    """A tool could not do what a call asked, by the fault of the call. Its text is the agent's observation.
+
+    Args:
+        reason: What was expected and what came; never an expected value.
+        kind: One of :data:`bai.envs.tools.base.FAULTS`.
+    """
+
+    def __init__(self, reason: str, kind: str = "failed") -> None:
+        super().__init__(reason, kind)
+        self.reason = reason
+        self.kind = kind
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class CannotFork(BaiError, RuntimeError):

@@ -1,0 +1,1 @@
+"""Judges of episodes with tools."""

@@ -1,0 +1,54 @@
+"""Names of the tool family's task sets."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from bai.envs.tasks.base import TaskSet
+from bai.envs.tasks.finite import FiniteTaskSet
+from bai.envs.tasks.selection import filtered
+from bai.envs.tasks.tools import ToolTask
+from bai.errors import ConfigError, TaskSetNotFound
+
+__all__ = ["TOOL_SETS", "load_tool_set"]
+
+TOOL_SETS: dict[str, str] = {
+    "work": "bai.envs.tasks.tool_work:WorkTaskSet",
+    "spider": "bai.envs.tasks.spider:load_spider",
+    "toolalpaca": "bai.envs.tasks.toolalpaca:load_toolalpaca",
+    "tau2_retail": "bai.envs.tasks.retail:load_tau2_retail",
+}
+"""Name to module and what makes it, called with no argument for a finite set; imported when one is wanted."""
+
+
+def load_tool_set(name: str, **filters: Any) -> TaskSet[ToolTask]:
+    """Gives a task set of the tool family.
+
+    Args:
+        name: One of :data:`TOOL_SETS`.
+        filters: For ``work`` the generator's arguments; for any other set, fields of the tasks' metadata and the value,
+            or a list of the values, that is wanted. None means no filter.
+
+    Raises:
+        ConfigError: A filter that the set does not know, or that leaves no task.
+        TaskSetNotFound: There is no such set, or its files are not on this machine.
+        MalformedRow: A row of its file breaks the format.
+    """
+    if name not in TOOL_SETS:
+        raise TaskSetNotFound(f"there is no set of tool tasks {name!r:.100}; there are {', '.join(sorted(TOOL_SETS))}")
+    given = {field: value for field, value in filters.items() if value is not None}
+    module, _, attribute = TOOL_SETS[name].partition(":")
+    make = getattr(import_module(module), attribute)
+    if name == "work":
+        return _work(make, given)
+    tasks: FiniteTaskSet[ToolTask] = make()
+    return filtered(tasks, given) if given else tasks
+
+
+def _work(make: Any, arguments: dict[str, Any]) -> TaskSet[ToolTask]:
+    try:
+        tasks: TaskSet[ToolTask] = make(**arguments)
+    except TypeError as error:
+        raise ConfigError(f"task set 'work' cannot be made with {sorted(arguments)}: {error}") from error
+    return tasks
