@@ -21,8 +21,8 @@ MEASURES = ("exact_calls", "arguments", "irrelevance", "end_state")
 """Names of reward terms that mean the same whoever judges, each in [0, 1], and absent where the task has none of it:
 
 ``exact_calls``: the calls are the wanted ones, no more and no fewer (1.0 or 0.0); ``arguments``: share of the wanted
-calls' arguments that were given with a right value; ``irrelevance``: nothing was called where nothing fits (1.0 or
-0.0); ``end_state``: what was left behind, or handed in, is right (1.0 or 0.0)."""
+calls' arguments that were given with a right value; ``irrelevance``: where nothing fits, nothing was called and
+something was said (1.0 or 0.0); ``end_state``: what was left behind, or handed in, is right (1.0 or 0.0)."""
 
 
 @dataclass(frozen=True, kw_only=True)
