@@ -15,6 +15,11 @@ __all__ = ["TOOL_SETS", "load_tool_set"]
 
 TOOL_SETS: dict[str, str] = {
     "work": "bai.envs.tasks.tool_work:WorkTaskSet",
+    "bfcl_simple": "bai.envs.tasks.bfcl:load_bfcl_simple",
+    "bfcl_multiple": "bai.envs.tasks.bfcl:load_bfcl_multiple",
+    "bfcl_parallel": "bai.envs.tasks.bfcl:load_bfcl_parallel",
+    "bfcl_irrelevance": "bai.envs.tasks.bfcl:load_bfcl_irrelevance",
+    "bfcl_multi_turn": "bai.envs.tasks.bfcl:load_bfcl_multi_turn",
 }
 """Name to module and what makes it, called with no argument for a finite set; imported when one is wanted."""
 

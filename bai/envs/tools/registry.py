@@ -19,6 +19,14 @@ SOURCES: dict[str, str] = {
     "files": "bai.envs.tools.files:FilesSource",
     "calculator": "bai.envs.tools.calculator:CalculatorSource",
     "mcp": "bai.envs.tools.mcp:MCPSource",
+    "bfcl_file_system": "bai.envs.tools.simulated.file_system:FileSystemApi",
+    "bfcl_math": "bai.envs.tools.simulated.mathematics:MathApi",
+    "bfcl_messages": "bai.envs.tools.simulated.messages:MessageApi",
+    "bfcl_posting": "bai.envs.tools.simulated.posting:PostingApi",
+    "bfcl_tickets": "bai.envs.tools.simulated.tickets:TicketApi",
+    "bfcl_trading": "bai.envs.tools.simulated.trading:TradingApi",
+    "bfcl_travel": "bai.envs.tools.simulated.travel:TravelApi",
+    "bfcl_vehicle": "bai.envs.tools.simulated.vehicle:VehicleApi",
 }
 """Name to module and class; imported when one is made."""
 

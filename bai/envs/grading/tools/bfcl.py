@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from contextlib import closing, suppress
+from typing import Any
 
-from bai.envs.grading.tools.base import Judge, Judgement, MadeCall, Record, TurnRecord
+from bai.envs.grading.tools.base import Judge, Judgement, Record, TurnRecord
 from bai.envs.grading.tools.matching import TYPES, WantedCall, argument_share, mismatch
+from bai.envs.grading.tools.measures import said_so
 from bai.envs.tasks.tools import ToolTask
 from bai.envs.tools.base import ToolCall, ToolSource
 from bai.envs.tools.registry import make_source
@@ -27,7 +29,8 @@ class BFCLCallsJudge(Judge):
     def judge(self, task: ToolTask, record: Record) -> Judgement:
         wanted, made = _wanted(task), record.calls()
         if not wanted:
-            return _irrelevance(made, record.turns[-1].answer)
+            said = said_so(record)
+            return _judgement(None if said else "a tool was called, or nothing was said", {"irrelevance": float(said)})
         calls = [entry.call for entry in made if entry.call is not None]
         fault = "a call could not be read" if len(calls) < len(made) else mismatch(calls, wanted)
         terms = {"exact_calls": float(fault is None), "arguments": argument_share(calls, wanted)}
@@ -35,39 +38,28 @@ class BFCLCallsJudge(Judge):
 
 
 class BFCLTurnsJudge(Judge):
-    """Executes the gold calls on sources of its own and compares, after each turn, as BFCL does.
+    """Executes the gold calls and the agent's, each on sources of their own, and compares after each turn, as BFCL does.
 
-    A turn is right where the sources' states equal those after the gold calls, every result of a gold call is among the
-    results of this turn's and earlier calls, as often as there, and something was called. A turn without gold calls is
-    always right. ``expected`` is not used: the gold answers say it all.
+    A turn is right where the sources' end states are equal, every result of a gold call is among the results of this
+    turn's and earlier calls, as often as there, and something was called. A turn without gold calls is always right,
+    and the task is done where all turns are. Calls that had a fault are not executed again. ``expected`` is not used:
+    the gold answers say it all.
     """
 
-    wants_states: ClassVar[bool] = True
-
     def judge(self, task: ToolTask, record: Record) -> Judgement:
-        gold = _Gold(task)
-        try:
-            return self._judged(task, record, gold)
-        finally:
-            gold.close()
-
-    def _judged(self, task: ToolTask, record: Record, gold: _Gold) -> Judgement:
-        heard: Counter[str] = Counter()
-        right, fault, states = 0, None, gold.states()
-        for number, calls in enumerate(task.gold_turns()):
-            results, states = gold.play(calls), gold.states()
-            turn = record.turns[number] if number < len(record.turns) else None
-            heard.update(made.result for made in turn.calls if made.fault is None) if turn else None
-            found = _turn_fault(turn, bool(calls), states, results, heard)
-            fault = fault or (found and f"turn {number + 1}: {found}")
-            right += fault is None
-        same = not record.unreadable and record.end_states == states
-        terms = {"end_state": float(same), "turns": right / len(task.gold_turns())}
-        return _judgement(fault, terms)
+        with closing(_World(task)) as gold, closing(_World(task)) as agent:
+            faults = [
+                _turn_fault(calls, record.turns[number] if number < len(record.turns) else None, gold, agent)
+                for number, calls in enumerate(task.gold_turns())
+            ]
+            same = not record.unreadable and record.end_states == gold.states()
+        wrong = next((number for number, fault in enumerate(faults) if fault), len(faults))
+        terms = {"end_state": float(same), "turns": wrong / len(faults)}
+        return _judgement(f"turn {wrong + 1}: {faults[wrong]}" if wrong < len(faults) else None, terms)
 
 
-class _Gold:
-    """The sources of a task, with only the gold calls made."""
+class _World:
+    """A task's sources, and the results of all calls that were made on them."""
 
     def __init__(self, task: ToolTask) -> None:
         self._sources: dict[str, ToolSource] = {}
@@ -75,10 +67,18 @@ class _Gold:
             self._sources[spec.key] = make_source(spec.source, spec.settings)
             self._sources[spec.key].begin(spec.setup)
         self._owner = {tool.name: source for source in self._sources.values() for tool in source.tools()}
+        self.heard: Counter[str] = Counter()
 
-    def play(self, calls: Sequence[ToolCall]) -> Counter[str]:
-        """Makes calls, and counts their results."""
-        return Counter(self._play(call) for call in calls)
+    def play(self, call: ToolCall) -> None:
+        """Makes a call, and keeps its result.
+
+        Raises:
+            ConfigError: No source has the tool.
+            ToolFault: It cannot be done.
+        """
+        if call.name not in self._owner:
+            raise ConfigError(f"no source answers the tool {call.name!r:.80}")
+        self.heard[self._owner[call.name].call(call.name, call.arguments)] += 1
 
     def states(self) -> dict[str, Any]:
         return {key: source.end_state() for key, source in self._sources.items()}
@@ -87,33 +87,27 @@ class _Gold:
         for source in self._sources.values():
             source.close()
 
-    def _play(self, call: ToolCall) -> str:
-        try:
-            return self._owner[call.name].call(call.name, call.arguments)
-        except (KeyError, ToolFault) as error:
-            raise ConfigError(f"the gold call of {call.name!r} fails: {error}") from error
 
-
-def _turn_fault(
-    turn: TurnRecord | None, wanted: bool, states: Mapping[str, Any], results: Counter[str], heard: Counter[str]
-) -> str | None:
-    if not wanted:
+def _turn_fault(calls: Sequence[ToolCall], turn: TurnRecord | None, gold: _World, agent: _World) -> str | None:
+    """Goes on by one turn in both worlds, and says what is wrong with the agent's."""
+    before = gold.heard.copy()
+    for call in calls:
+        gold.play(call)
+    for made in turn.calls if turn else ():
+        if made.call is not None and made.fault is None:
+            with suppress(ConfigError, ToolFault):  # a tool that is not the task's own changed nothing of it
+                agent.play(made.call)
+    if not calls:
         return None
     if turn is None:
         return "it was never reached"
     if not turn.calls:
         return "nothing was called"
-    for key, state in states.items():
-        if turn.states.get(key) != state:
+    states = agent.states()
+    for key, state in gold.states().items():
+        if states[key] != state:
             return f"the state of {key} is not as wanted"
-    return "a result that is wanted was never given" if results - heard else None
-
-
-def _irrelevance(made: Sequence[MadeCall], answer: str | None) -> Judgement:
-    fault = "a tool was called, and none fits" if made else None
-    if fault is None and not (answer or "").strip():
-        fault = "nothing was said"
-    return _judgement(fault, {"irrelevance": float(fault is None)})
+    return "a result that is wanted was never given" if gold.heard - before - agent.heard else None
 
 
 def _wanted(task: ToolTask) -> list[WantedCall]:

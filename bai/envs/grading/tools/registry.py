@@ -14,6 +14,8 @@ JUDGES: dict[str, str] = {
     "end_state": "bai.envs.grading.tools.end_state:EndStateJudge",
     "result_set": "bai.envs.grading.tools.result_set:ResultSetJudge",
     "calls": "bai.envs.grading.tools.calls:CallsJudge",
+    "bfcl_calls": "bai.envs.grading.tools.bfcl:BFCLCallsJudge",
+    "bfcl_turns": "bai.envs.grading.tools.bfcl:BFCLTurnsJudge",
 }
 """Name to module and class; imported when a task wants one."""
 
