@@ -38,7 +38,7 @@ class BFCLCallsJudge(Judge):
 
 
 class BFCLTurnsJudge(Judge):
-    """Executes the gold calls and the agent's, each on sources of their own, and compares after each turn, as BFCL does.
+    """Executes the gold calls and the agent's, each on sources of their own; compares after each turn, as BFCL does.
 
     A turn is right where the sources' end states are equal, every result of a gold call is among the results of this
     turn's and earlier calls, as often as there, and something was called. A turn without gold calls is always right,

@@ -39,6 +39,9 @@ TYPES: dict[str, type] = {
 }
 """BFCL's types to those of JSON values."""
 
+_WHOLE = 2**1000
+"""Whole numbers below this have a float."""
+
 _DROPPED = str.maketrans({**dict.fromkeys(" ,./-_*^"), "'": '"'})
 
 
@@ -98,23 +101,22 @@ def argument_share(calls: Sequence[ToolCall], wanted: Sequence[WantedCall]) -> f
 
 def allows(value: Any, allowed: Sequence[Any], declared: Mapping[str, Any]) -> bool:
     """Whether a value is a right one for a parameter that is declared so."""
-    kind, plain = TYPES[declared["type"]], type(_first(allowed))
-    if kind is float and type(value) is int:
-        value = float(value) if abs(value) < 10**300 else value
-    if type(value) is not kind:
-        return _first(allowed) != OPTIONAL and type(value) is plain and value in allowed
+    kind, first, came = TYPES[declared["type"]], _first(allowed), type(value)
+    plainly = first != OPTIONAL and type(first) is not kind
+    if kind is float and came is int and abs(value) < _WHOLE:
+        value, came = float(value), float
+    if came is not kind:
+        return plainly and came is type(first) and value in allowed
     item = TYPES[declared["items"]["type"]] if kind is list and "items" in declared else None
     if item and not any(_items_fit(value, answer, item) for answer in allowed):
         return False
-    if _first(allowed) != OPTIONAL and plain is not kind:
+    if plainly:
         return value in allowed
     if kind is dict:
         return any(_object_fits(value, answer) for answer in allowed if answer != OPTIONAL)
     if item is dict:
         return any(_objects_fit(value, list(answer)) for answer in allowed)
-    if kind is list:
-        return _standard(value) in [_standard(list(answer)) for answer in allowed]
-    return _standard(value) in [_standard(answer) for answer in allowed]
+    return _standard(value) in [_standard(list(answer) if kind is list else answer) for answer in allowed]
 
 
 def _assign(index: int, fitting: list[list[bool]], taken: dict[int, int], seen: set[int]) -> bool:
@@ -152,8 +154,7 @@ def _items_fit(value: list[Any], answer: Any, item: type) -> bool:
 
 def _object_fits(value: Mapping[str, Any], answer: Mapping[str, Sequence[Any]]) -> bool:
     given = all(
-        name in answer and _standard(element) in [_standard(right) for right in answer[name]]
-        for name, element in value.items()
+        name in answer and _text(element) in [_text(right) for right in answer[name]] for name, element in value.items()
     )
     return given and all(name in value or OPTIONAL in right for name, right in answer.items())
 
@@ -162,10 +163,11 @@ def _objects_fit(value: list[Any], answer: list[Mapping[str, Any]]) -> bool:
     return len(value) == len(answer) and all(map(_object_fits, value, answer))
 
 
+def _text(value: Any) -> Any:
+    """Gives a text without what does not count; anything else as it is."""
+    return value.translate(_DROPPED).lower() if isinstance(value, str) else value
+
+
 def _standard(value: Any) -> Any:
-    """Gives a text without what does not count, and a list of such texts; anything else as it is."""
-    if isinstance(value, str):
-        return value.translate(_DROPPED).lower()
-    if isinstance(value, list):
-        return [element.translate(_DROPPED).lower() if isinstance(element, str) else element for element in value]
-    return value
+    """Gives a text, or a list of texts, without what does not count."""
+    return [_text(element) for element in value] if isinstance(value, list) else _text(value)

@@ -107,7 +107,7 @@ class TravelApi(SimulatedApi):
         return {"budget_limit": float(budget_limit)}
 
     @tool
-    def get_budget_fiscal_year(self, lastModifiedAfter: str = UNSET, includeRemoved: str = UNSET) -> Any:  # noqa: N803
+    def get_budget_fiscal_year(self, lastModifiedAfter: str = UNSET, includeRemoved: str = UNSET) -> Any:
         """Tells the budget's fiscal year."""
         return {"budget_fiscal_year": str(_TODAY.year)}
 
@@ -210,7 +210,7 @@ class TravelApi(SimulatedApi):
     def _number(self, digits: int) -> str:
         """Draws a number of so many digits; what was drawn before is the whole state of the generator."""
         self.state["_drawn"].append(digits)
-        generator = random.Random(_SEED)
+        generator = random.Random(_SEED)  # noqa: S311 - BFCL's numbers, which are no secrets
         return str([generator.randint(10 ** (count - 1), 10**count - 1) for count in self.state["_drawn"]][-1])
 
     def _check(self, access_token: str) -> None:

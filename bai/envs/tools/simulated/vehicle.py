@@ -76,7 +76,7 @@ class VehicleApi(SimulatedApi):
         return {**setup, **own}
 
     @tool
-    def startEngine(self, ignitionMode: str) -> Any:  # noqa: N802, N803 - BFCL's names
+    def startEngine(self, ignitionMode: str) -> Any:  # noqa: N802 - BFCL's names
         """Starts or stops the engine."""
         if listed(("START", "STOP"), ignitionMode, "the ignition mode") == "STOP":
             self.state |= {"engineState": "stopped", "cruiseStatus": "inactive", "_speed": 0.0}
@@ -85,7 +85,7 @@ class VehicleApi(SimulatedApi):
         return {name: self.state[name] for name in ("engineState", "fuelLevel", "batteryVoltage")}
 
     @tool
-    def fillFuelTank(self, fuelAmount: float) -> Any:  # noqa: N802, N803
+    def fillFuelTank(self, fuelAmount: float) -> Any:  # noqa: N802
         """Adds gallons to the tank, which holds 50."""
         level = round(self.state["fuelLevel"] + fuelAmount, 6)
         if fuelAmount < 0 or level > _TANK:
@@ -102,7 +102,7 @@ class VehicleApi(SimulatedApi):
         return {"lockStatus": status, "remainingUnlockedDoors": self._open_doors()}
 
     @tool
-    def pressBrakePedal(self, pedalPosition: float) -> Any:  # noqa: N802, N803
+    def pressBrakePedal(self, pedalPosition: float) -> Any:  # noqa: N802
         """Presses the brake pedal, from 0 to 1, and keeps it there."""
         if not 0 <= pedalPosition <= 1:
             raise ToolFault(f"expected a position from 0 to 1; got {pedalPosition}")
@@ -122,7 +122,7 @@ class VehicleApi(SimulatedApi):
         return {name: self.state[name] for name in ("parkingBrakeStatus", "_parkingBrakeForce", "_slopeAngle")}
 
     @tool
-    def setCruiseControl(self, speed: float, activate: bool, distanceToNextVehicle: float) -> Any:  # noqa: N802, N803
+    def setCruiseControl(self, speed: float, activate: bool, distanceToNextVehicle: float) -> Any:  # noqa: N802
         """Switches cruise control."""
         if activate and self.state["engineState"] != "running":
             raise ToolFault("cruise control needs a running engine")
@@ -150,7 +150,7 @@ class VehicleApi(SimulatedApi):
         self,
         temperature: float,
         unit: str = "celsius",
-        fanSpeed: int = 50,  # noqa: N803
+        fanSpeed: int = 50,
         mode: str = "auto",
     ) -> Any:
         """Sets temperature, fan and mode of the climate control."""
@@ -199,7 +199,7 @@ class VehicleApi(SimulatedApi):
         return {"zipcode": _ZIPCODES[listed(_ZIPCODES, city, "a city with a known zip code")]}
 
     @tool
-    def estimate_distance(self, cityA: str, cityB: str) -> Any:  # noqa: N803
+    def estimate_distance(self, cityA: str, cityB: str) -> Any:
         """Gives the distance between two zip codes."""
         way = frozenset({cityA, cityB})
         if way not in _KILOMETERS:
