@@ -1,23 +1,26 @@
-"""Files, a shell and Python in a sandbox of the episode's own."""
+"""Files of the episode's own, and scripts that run on them in a sandbox.
+
+The files are kept as a value. A script gets them in a sandbox that is empty otherwise, and what it leaves is taken over
+once it and all that it started have ended; one that ends its sandbox leaves nothing behind.
+"""
 
 from __future__ import annotations
 
 import base64
-import io
 import posixpath
-import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bai.envs.sandbox import make_sandbox
-from bai.envs.sandbox.base import MIB, ExecResult, Limits, Sandbox
+from bai.envs.repository.tree import Entry, Tree, is_inner
+from bai.envs.sandbox.base import MIB, ExecResult, Limits, Sandbox, Snapshot
+from bai.envs.sandbox.pool import shared_pool
 from bai.envs.tools.base import Tool, ToolSource
-from bai.errors import CannotFork, ConfigError, InfraError, ToolFault
+from bai.errors import CannotFork, ConfigError, DataError, ToolFault
 
 __all__ = ["FilesSource"]
 
 _MOST_FILES = 2_000
-"""Files that an end state may hold."""
+"""Files that there may be."""
 
 
 def _tool(name: str, description: str, **properties: str) -> Tool:
@@ -45,7 +48,7 @@ _TOOLS = (
 
 
 class FilesSource(ToolSource):
-    """A directory in a sandbox.
+    """A directory of files; empty directories are forgotten from call to call.
 
     The setup is an object of path to text, or None for no files. The end state is ``{"files": {path: text}}``, with
     ``{"base64": ...}`` for what is not UTF-8 and ``{"link": ...}`` for a symbolic link.
@@ -80,8 +83,7 @@ class FilesSource(ToolSource):
         self._tools = tuple(known[name] for name in wanted)
         self._limits = Limits(wall_s=script_s, disk_bytes=disk_mb * MIB, memory_bytes=memory_mb * MIB)
         self._shown, self._backend = shown, sandbox
-        self._sandbox: Sandbox | None = None
-        self._wrecked = False
+        self._tree = Tree({})
 
     def tools(self) -> tuple[Tool, ...]:
         return self._tools
@@ -91,138 +93,121 @@ class FilesSource(ToolSource):
             isinstance(setup, dict) and all(isinstance(text, str) for text in setup.values())
         ):
             raise ConfigError(f"expected files as an object of path to text, or None; got {setup!r:.200}")
-        sandbox = self._emptied()
-        try:
-            for path, text in (setup or {}).items():
-                sandbox.write(path, text.encode())
-        except OSError as error:
-            raise InfraError(f"the files do not fit into their sandbox: {error}") from error
-
-    def _emptied(self) -> Sandbox:
-        if self._sandbox is not None and not self._sandbox.alive:
-            self.close()
-        if self._sandbox is None:
-            self._sandbox = make_sandbox(self._backend, self._limits)
-            self._sandbox.start()
-        else:
-            self._sandbox.reset()
-        self._wrecked = False
-        return self._sandbox
+        self._tree = Tree({path: Entry(data=text.encode()) for path, text in (setup or {}).items()})
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        if self._wrecked:
-            raise ToolFault("the files are gone: a script ended the sandbox that held them", "died")
-        assert self._sandbox is not None
-        try:
-            said: str = getattr(self, f"_{name}")(self._sandbox, **arguments)
-        except FileNotFoundError:
-            raise ToolFault(f"there is no file {arguments['path']!r:.200}") from None
-        except (ConfigError, OSError, ValueError) as error:
-            raise ToolFault(str(error)[:300]) from None
+        said: str = getattr(self, f"_{name}")(**arguments)
         return said
 
     # The tools, by their names.
 
-    def _list_files(self, sandbox: Sandbox) -> str:
-        entries = self._entries(sandbox)
-        return "\n".join(f"{entry.name} {entry.size}" for entry, _ in entries) or "there are no files"
+    def _list_files(self) -> str:
+        return "\n".join(f"{path} {len(entry.data)}" for path, entry in self._tree.items()) or "there are no files"
 
-    def _read_file(self, sandbox: Sandbox, path: str) -> str:
-        return self._clip(sandbox.read(path).decode("utf-8", "replace"))
+    def _read_file(self, path: str) -> str:
+        return self._clip(self._file(path).data.decode("utf-8", "replace"))
 
-    def _write_file(self, sandbox: Sandbox, path: str, text: str) -> str:
-        sandbox.write(path, text.encode())
-        return "ok"
+    def _write_file(self, path: str, text: str) -> str:
+        return self._change({_inner(path): Entry(data=text.encode())})
 
-    def _append_file(self, sandbox: Sandbox, path: str, text: str) -> str:
-        sandbox.write(path, sandbox.read(path) + text.encode())
-        return "ok"
+    def _append_file(self, path: str, text: str) -> str:
+        return self._change({_inner(path): Entry(data=self._file(path).data + text.encode())})
 
-    def _move_file(self, sandbox: Sandbox, path: str, to: str) -> str:
-        data = sandbox.read(path)
-        if posixpath.normpath(path) != posixpath.normpath(to):
-            sandbox.write(to, data)
-            self._delete_file(sandbox, path)
-        return "ok"
+    def _move_file(self, path: str, to: str) -> str:
+        moved = self._file(path)
+        return self._change({_inner(path): None, _inner(to): moved})
 
-    def _delete_file(self, sandbox: Sandbox, path: str) -> str:
-        sandbox.read(path)
-        result = self._ran(sandbox.exec(["rm", "--", path]))
-        if not result.ok:
-            raise ToolFault(f"{path!r:.200} cannot be deleted")
-        return "ok"
+    def _delete_file(self, path: str) -> str:
+        self._file(path)
+        return self._change({_inner(path): None})
 
-    def _shell(self, sandbox: Sandbox, script: str) -> str:
-        return self._told(self._ran(sandbox.exec(["sh", "-c", script])))
+    def _shell(self, script: str) -> str:
+        return self._run(lambda sandbox: sandbox.exec(["sh", "-c", script]))
 
-    def _python(self, sandbox: Sandbox, code: str) -> str:
-        return self._told(self._ran(sandbox.run_python(code)))
+    def _python(self, code: str) -> str:
+        return self._run(lambda sandbox: sandbox.run_python(code))
 
     # What they share.
 
-    def _ran(self, result: ExecResult) -> ExecResult:
-        assert self._sandbox is not None
-        self._wrecked = not self._sandbox.alive
-        if self._wrecked:
-            raise ToolFault("the script ended the sandbox that held the files; they are gone", "died")
+    def _file(self, path: str) -> Entry:
+        entry = self._tree.get(_inner(path))
+        if entry is None:
+            raise ToolFault(f"there is no file {path!r:.200}")
+        if entry.link:
+            raise ToolFault(f"{path!r:.200} is a symbolic link")
+        return entry
+
+    def _change(self, changes: Mapping[str, Entry | None]) -> str:
+        try:
+            self._take(self._tree.changed(changes))
+        except ConfigError as error:  # a file where a directory is
+            raise ToolFault(str(error)) from None
+        return "ok"
+
+    def _take(self, tree: Tree) -> None:
+        size = sum(len(path) + len(entry.data) for path, entry in tree.items())
+        if len(tree) > _MOST_FILES or size > self._limits.disk_bytes:
+            raise ToolFault(
+                f"there may be {_MOST_FILES} files, of {self._limits.disk_bytes} bytes; that would be {len(tree)}, of "
+                f"{size}; nothing was changed",
+                "too_large",
+            )
+        self._tree = tree
+
+    def _run(self, script: Callable[[Sandbox], ExecResult]) -> str:
+        with shared_pool(self._backend, self._limits).lease() as sandbox:
+            sandbox.restore(Snapshot(archive=self._tree.archive()))
+            result = script(sandbox)
+            if not sandbox.alive:
+                raise ToolFault("the script ended the sandbox that it ran in; the files are as before", "died")
+            try:
+                left = Tree.from_archive(sandbox.snapshot().archive)
+            except (CannotFork, DataError, ConfigError) as error:
+                raise ToolFault(
+                    f"what the script left cannot be looked at: {error}; the files are as before"
+                ) from error
+        self._take(left)
+        return self._told(result)
+
+    def _told(self, result: ExecResult) -> str:
         if result.status == "timeout":
             raise ToolFault(f"the script took more than {self._limits.wall_s:g} s and was ended", "timeout")
         if result.status == "memory":
             raise ToolFault("the script took too much memory and was ended", "too_large")
-        return result
-
-    def _told(self, result: ExecResult) -> str:
-        said = (result.stdout + result.stderr).decode("utf-8", "replace")
+        said = self._clip((result.stdout + result.stderr).decode("utf-8", "replace").rstrip("\n"))
         code = "" if result.exit_code == 0 else f"[exit code {result.exit_code}]"
-        return "\n".join(filter(None, [self._clip(said.rstrip("\n")), code])) or "[no output]"
+        return "\n".join(filter(None, [said, code])) or "[no output]"
 
     def _clip(self, text: str) -> str:
         if len(text) <= self._shown:
             return text
         return f"{text[: self._shown]}\n[{len(text) - self._shown} more characters not shown]"
 
-    def _entries(self, sandbox: Sandbox) -> list[tuple[tarfile.TarInfo, bytes]]:
-        """All regular files and links, in the order of their names."""
-        try:
-            archive = sandbox.snapshot().archive
-            with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-                members = [member for member in tar if not member.isdir()]
-                if len(members) > _MOST_FILES:
-                    raise ToolFault(f"there are more than {_MOST_FILES} files", "too_large")
-                found = [
-                    (one, file.read() if (file := tar.extractfile(one)) and one.isreg() else b"") for one in members
-                ]
-        except (CannotFork, tarfile.TarError) as error:
-            raise ToolFault(f"the files cannot be looked at: {error}") from error
-        return sorted(found, key=lambda entry: entry[0].name)
-
     def end_state(self) -> Any:
-        if self._wrecked or self._sandbox is None:
-            raise ToolFault("the files are gone", "died")
-        return {"files": {entry.name: _content(entry, data) for entry, data in self._entries(self._sandbox)}}
+        return {"files": {_printable(path): _content(entry) for path, entry in self._tree.items()}}
 
     def get_state(self) -> Any:
-        if self._wrecked or self._sandbox is None:
-            return None
-        return self._sandbox.snapshot()
+        return self._tree
 
     def set_state(self, state: Any) -> None:
-        sandbox = self._emptied()
-        if state is None:
-            self._wrecked = True
-        else:
-            sandbox.restore(state)
-
-    def close(self) -> None:
-        if self._sandbox is not None:
-            self._sandbox.close()
-        self._sandbox = None
+        self._tree = state
 
 
-def _content(entry: tarfile.TarInfo, data: bytes) -> Any:
-    if not entry.isreg():
-        return {"link": entry.linkname}
+def _inner(path: str) -> str:
+    """Gives the path as a tree has it."""
+    plain = posixpath.normpath(path)
+    if not is_inner(plain):
+        raise ToolFault(f"a path is relative and stays inside; got {path!r:.200}")
+    return plain
+
+
+def _printable(path: str) -> str:
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _content(entry: Entry) -> Any:
     try:
-        return data.decode()
+        text = entry.data.decode()
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(data).decode()}
+        return {"base64": base64.b64encode(entry.data).decode()}
+    return {"link": text} if entry.link else text

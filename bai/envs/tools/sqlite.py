@@ -1,26 +1,28 @@
-"""SQL on SQLite, in a sandbox: a database of the episode's own, and a process that can be killed."""
+"""SQL on SQLite: a database of the episode's own, kept as bytes and worked on in a sandbox that can be killed."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from bai.envs.sandbox import make_sandbox
-from bai.envs.sandbox.base import MIB, CallResult, Limits, LoadedModule, Sandbox
+from bai.envs.sandbox.base import MIB, CallResult, Limits, is_number
 from bai.envs.tools.base import Tool, ToolSource
 from bai.envs.tools.rows import plain_row, plain_tables, told_changes, told_rows
-from bai.errors import ConfigError, InfraError, SandboxDied, ToolFault
+from bai.envs.tools.workers import Workers, shared_workers
+from bai.errors import ConfigError, InfraError, ToolFault
 
-__all__ = ["SQL", "Report", "SQLiteSource", "sql_tool"]
+__all__ = ["SQL", "Report", "SQLiteSource", "check_sql_settings", "sql_tool"]
 
 Report = Literal["tables", "result"]
 """What the end state is: all tables, or the rows of the last statement that gave some."""
 
 _SOURCE = (files("bai.envs.tools.inside") / "sqlite.py").read_text(encoding="utf-8")
-_FILE = "episode.db"
 _PAGE = 4096
+_READ_S = 30.0
+"""Seconds for making a database, or reading all of it."""
 _GRACE_S = 2.0
 """Seconds after a statement's time before its process is killed: it is interrupted by itself before."""
 
@@ -40,6 +42,17 @@ def sql_tool(dialect: str) -> Tool:
 
 SQL = "sql"
 """Name of the tool."""
+
+
+def check_sql_settings(report: Any, statement_s: Any, most_rows: Any, shown_rows: Any, size_mb: Any) -> None:
+    """Refuses settings of a source of SQL that are out of range. Raises ConfigError."""
+    if report not in get_args(Report):
+        raise ConfigError(f"report must be 'tables' or 'result'; got {report!r:.100}")
+    if not is_number(statement_s) or not 0 < statement_s <= 3600:
+        raise ConfigError(f"statement_s must be a number of seconds, at most an hour; got {statement_s!r:.100}")
+    for name, value in (("most_rows", most_rows), ("shown_rows", shown_rows), ("size_mb", size_mb)):
+        if not is_number(value, int) or value < 1:
+            raise ConfigError(f"{name} must be a whole number of at least 1; got {value!r:.100}")
 
 
 class SQLiteSource(ToolSource):
@@ -76,18 +89,17 @@ class SQLiteSource(ToolSource):
         foreign_keys: bool = True,
         sandbox: str = "auto",
     ) -> None:
-        if report not in get_args(Report):
-            raise ConfigError(f"report must be 'tables' or 'result'; got {report!r:.100}")
-        if not 0 < statement_s <= 3600 or min(most_rows, shown_rows, size_mb) < 1:
-            raise ConfigError(
-                f"expected positive limits, and at most an hour; got {statement_s!r}, {most_rows!r}, {shown_rows!r} "
-                f"and {size_mb!r}"
-            )
-        self._writable, self._report, self._foreign_keys = writable, report, foreign_keys
-        self._statement_s, self._most_rows, self._shown_rows = statement_s, most_rows, shown_rows
+        check_sql_settings(report, statement_s, most_rows, shown_rows, size_mb)
+        self._report, self._statement_s, self._shown_rows = report, statement_s, shown_rows
         self._size, self._backend = size_mb * MIB, sandbox
-        self._sandbox: Sandbox | None = None
-        self._module: LoadedModule | None = None
+        self._options = {
+            "writable": writable,
+            "foreign_keys": foreign_keys,
+            "wall_s": statement_s,
+            "most_rows": most_rows,
+            "pages": self._size // _PAGE,
+        }
+        self._data = b""
         self._last: dict[str, Any] | None = None
 
     def tools(self) -> tuple[Tool, ...]:
@@ -95,102 +107,66 @@ class SQLiteSource(ToolSource):
 
     def begin(self, setup: Any) -> None:
         script, data = _read_setup(setup)
+        self._data = _built(script, self._workers()) if script else data
         self._last = None
-        self._fill(script, data)
 
-    def _fill(self, script: str, data: bytes) -> None:
-        """Puts a database in the place of the one there is."""
-        module = self._opened()
-        self._trusted(module.call("clear"))
-        if data:
-            assert self._sandbox is not None
-            self._sandbox.write(_FILE, data)
-        result = self._begun(module, script)
-        if result.status == "raised":
-            raise ConfigError(f"the database could not be set up: {result.exception}: {result.message}")
-        self._trusted(result)
-
-    def _opened(self) -> LoadedModule:
-        """The live process; started where there is none, or it was killed."""
-        if self._sandbox is None or not self._sandbox.alive:
-            self.close()
-            room = 4 * self._size + 64 * MIB
-            limits = Limits(wall_s=60.0, memory_bytes=256 * MIB + room, disk_bytes=room, output_bytes=MIB)
-            self._sandbox = make_sandbox(self._backend, limits)
-            self._sandbox.start()
-        if self._module is None:
-            self._module = self._sandbox.load(_SOURCE)
-            if self._module.load_error is not None:
-                raise InfraError(f"SQLite could not be loaded in a sandbox: {self._module.load_error.message}")
-        return self._module
-
-    def _begun(self, module: LoadedModule, script: str = "") -> CallResult:
-        return module.call("begin", (script, self._size // _PAGE, self._writable, self._foreign_keys))
-
-    @staticmethod
-    def _trusted(result: CallResult) -> Any:
-        """The value of a call that nothing of the agent's is in."""
-        if result.status != "returned":
-            raise InfraError(f"SQLite failed in its sandbox: {result.status} {result.exception} {result.message}"[:500])
-        return result.value
+    def _workers(self) -> Workers:
+        # They are this process's own, so they are asked for anew after a fork or an unpickling.
+        limits = Limits(wall_s=60.0, memory_bytes=256 * MIB + 4 * self._size)
+        return shared_workers(_SOURCE, self._backend, limits)
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        wall_s = self._statement_s
-        result = self._present().call("query", (arguments["query"], wall_s, self._most_rows), wall_s=wall_s + _GRACE_S)
+        given = (self._data, arguments["query"], self._options)
+        result = self._workers().call("query", given, self._statement_s + _GRACE_S)
         if result.is_gone:
-            self._revive()
-            raise ToolFault(
-                f"the statement took too much {'memory' if result.status == 'memory' else 'time'}", _KIND[result.status]
-            )
-        found = self._trusted(result)
+            raise ToolFault(_GONE[result.status], _KIND[result.status])
+        found = _trusted(result)
         if "fault" in found:
             raise ToolFault(found["reason"], found["fault"])
+        self._data = found.get("data", self._data)
         if not found["columns"]:
             return told_changes(found["changed"])
         rows = [plain_row(row) for row in found["rows"]]
         self._last = {"columns": found["columns"], "rows": rows}
         return told_rows(found["columns"], rows, self._shown_rows)
 
-    def _present(self) -> LoadedModule:
-        if self._module is None or self._sandbox is None or not self._sandbox.alive:
-            raise SandboxDied("the sandbox that held the database is gone")
-        return self._module
-
-    def _revive(self) -> None:
-        """Opens the database again after its process was killed; what was half done is rolled back."""
-        assert self._module is not None and self._sandbox is not None
-        self._module.close()
-        self._module = None
-        if not self._sandbox.alive:
-            raise SandboxDied("the sandbox that held the database is gone")
-        self._trusted(self._begun(self._opened()))
-
     def end_state(self) -> Any:
         if self._report == "result":
             return self._last
-        result = self._present().call("tables")
+        result = self._workers().call("tables", (self._data,), _READ_S)
         if result.status != "returned":
             raise ToolFault(f"the database cannot be read: {result.message:.200}", "failed")
         return {"tables": plain_tables(result.value)}
 
     def get_state(self) -> Any:
-        self._trusted(self._present().call("forget"))
-        assert self._sandbox is not None
-        data = self._sandbox.read(_FILE, max_bytes=2 * self._size)
-        self._trusted(self._begun(self._present()))
-        return {"data": data, "last": self._last}
+        return self._data, self._last
 
     def set_state(self, state: Any) -> None:
-        self._fill("", state["data"])
-        self._last = state["last"]
-
-    def close(self) -> None:
-        if self._sandbox is not None:
-            self._sandbox.close()
-        self._sandbox = self._module = None
+        self._data, self._last = state
 
 
 _KIND = {"timeout": "timeout", "memory": "too_large", "crashed": "died"}
+_GONE = {
+    "timeout": "the statement took too much time and was ended",
+    "memory": "the statement took too much memory and was ended",
+    "crashed": "the statement ended the database's process; nothing was changed",
+}
+
+
+def _trusted(result: CallResult) -> Any:
+    """The value of a call that can only fail by a fault of the machinery."""
+    if result.status != "returned":
+        raise InfraError(f"SQLite failed in its sandbox: {result.status} {result.exception} {result.message}"[:500])
+    return result.value
+
+
+@functools.lru_cache(maxsize=1024)
+def _built(script: str, workers: Workers) -> bytes:
+    result = workers.call("build", (script,), _READ_S)
+    if result.status == "raised":
+        raise ConfigError(f"the database could not be set up: {result.exception}: {result.message}")
+    data: bytes = _trusted(result)
+    return data
 
 
 def _read_setup(setup: Any) -> tuple[str, bytes]:
@@ -202,7 +178,12 @@ def _read_setup(setup: Any) -> tuple[str, bytes]:
             return script, b""
         case {"file": str(path), **rest} if not rest:
             try:
-                return "", Path(path).read_bytes()
+                return "", _without_log(Path(path).read_bytes())
             except OSError as error:
                 raise ConfigError(f"the database {path} cannot be read: {error}") from error
     raise ConfigError(f"expected {{'script': SQL}}, {{'file': PATH}} or None as the setup; got {setup!r:.200}")
+
+
+def _without_log(data: bytes) -> bytes:
+    """Marks a database as one without a write-ahead log, which one in memory cannot have."""
+    return data[:18] + b"\x01\x01" + data[20:] if data[18:20] == b"\x02\x02" else data

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 __all__ = ["FILES", "ITEMS", "KEYS", "OUTSIDE", "WORDS"]
 
-ITEMS = """
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+ITEMS = _words("""
 apple bag ball bell belt bike boat book bowl box bread brush cake can cap car card chair clock coat coin cup desk
 dish door drum egg fan fish flag fork glass glove grape hat jar key kite knife lamp leaf lemon map mask milk mug
 nail net nut oil onion oven pan paper pear pen pin pipe plate plum pot rice ring rope rug salt scarf seed shell
 shirt shoe soap sock spoon stamp sugar tape tea tent tie tool towel toy tray vase wheel
-""".split()
+""")
 """What is in stock."""
 
-WORDS = """
+WORDS = _words("""
 blue cold dark east fast gold green high late low new north old open red slow south warm west white
-""".split()
+""")
 """What is written down."""
 
-FILES = """
+FILES = _words("""
 a.txt b.txt list.txt log.txt memo.txt note.txt out.txt plan.txt todo.txt
-""".split()
+""")
 """Where it is written."""
 
-KEYS = """
+KEYS = _words("""
 best color count goal last level limit mode next rate score state step total user
-""".split()
+""")
 """Under what it is kept."""
 
 OUTSIDE = (

@@ -1,7 +1,7 @@
-"""SQLite inside a sandbox: one database file, one statement at a time, within limits.
+"""SQLite inside a sandbox: one statement at a time, on a database that comes and goes as bytes.
 
-This file is loaded as source in the sandbox (:class:`bai.envs.tools.sqlite.SQLiteSource` does it). The host sends
-statements and gets plain values; what SQLite could not be stopped from doing ends this process, not the host's.
+This file is loaded as source in the sandbox (:class:`bai.envs.tools.sqlite.SQLiteSource` does it) and keeps nothing.
+What SQLite cannot be stopped from doing ends this process, not the host's, and leaves the database as it was.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from pathlib import Path
 from typing import Any
 
-FILE = "episode.db"
 _SIZES = {
     sqlite3.SQLITE_LIMIT_LENGTH: 1_000_000,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,
@@ -59,103 +57,100 @@ _NAMES = {
     sqlite3.SQLITE_CREATE_VTABLE: "CREATE VIRTUAL TABLE",
 }
 
-_connection: sqlite3.Connection | None = None
-_refused = ""
-_deadline = 0.0
+
+class _Watch:
+    """What happens while a statement of the agent's runs."""
+
+    def __init__(self, connection: sqlite3.Connection, wall_s: float, *, writable: bool) -> None:
+        self.wall_s, self._writable = wall_s, writable
+        self._deadline = time.monotonic() + wall_s
+        self.refused = ""
+        self.wrote = False
+        for category, most in _SIZES.items():
+            connection.setlimit(category, most)
+        connection.set_progress_handler(lambda: time.monotonic() > self._deadline, 10_000)
+        connection.set_authorizer(self._authorize)
+
+    def _authorize(self, action: int, first: str | None, second: str | None, base: str | None, by: str | None) -> int:
+        if action in _ALWAYS and not (action == sqlite3.SQLITE_FUNCTION and second in _FUNCTIONS):
+            return sqlite3.SQLITE_OK
+        if action == sqlite3.SQLITE_PRAGMA and first in _TELLING:
+            return sqlite3.SQLITE_OK
+        if self._writable and action in _WRITING:
+            self.wrote = True
+            return sqlite3.SQLITE_OK
+        what = second if action == sqlite3.SQLITE_FUNCTION else first
+        self.refused = " ".join(filter(None, [_NAMES.get(action, "a change of"), what]))
+        return sqlite3.SQLITE_DENY
 
 
-def begin(script: str, pages: int, writable: bool, foreign_keys: bool) -> None:
-    """Opens the database, after ``script`` (which is trusted) has filled it; only the file is kept where it is None."""
-    global _connection
-    forget()
-    connection = sqlite3.connect(FILE, isolation_level=None)
-    connection.execute("PRAGMA synchronous=OFF")
-    connection.execute(f"PRAGMA foreign_keys={int(foreign_keys)}")
-    connection.execute("PRAGMA trusted_schema=OFF")
-    if script:
-        connection.executescript(f"BEGIN;\n{script}\n;COMMIT;")
-    connection.execute(f"PRAGMA max_page_count={pages}")
-    for category, most in _SIZES.items():
-        connection.setlimit(category, most)
-    connection.set_progress_handler(lambda: time.monotonic() > _deadline, 10_000)
-    connection.set_authorizer(lambda *what: _authorize(writable, *what))
-    _connection = connection
+def build(script: str) -> bytes:
+    """Gives the database that a script makes, which is trusted."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.executescript(script)
+        return connection.serialize()
 
 
-def forget() -> None:
-    """Closes the database."""
-    global _connection
-    if _connection is not None:
-        _connection.close()
-        _connection = None
+def _opened(data: bytes) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    if data:
+        connection.deserialize(data)
+    return connection
 
 
-def clear() -> None:
-    """Closes the database and removes its files."""
-    forget()
-    for name in (FILE, f"{FILE}-journal", f"{FILE}-wal", f"{FILE}-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            Path(name).unlink()
+def query(data: bytes, statement: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Runs one statement on a database.
 
-
-def _authorize(writable: bool, action: int, first: str | None, second: str | None, base: str | None, by: Any) -> int:
-    global _refused
-    if action in _ALWAYS and not (action == sqlite3.SQLITE_FUNCTION and second in _FUNCTIONS):
-        return sqlite3.SQLITE_OK
-    if writable and action in _WRITING:
-        return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_PRAGMA and first in _TELLING:
-        return sqlite3.SQLITE_OK
-    _refused = " ".join(filter(None, [_NAMES.get(action, "a change"), first if action in _NAMES else second]))
-    return sqlite3.SQLITE_DENY
-
-
-def query(statement: str, wall_s: float, most_rows: int) -> dict[str, Any]:
-    """Runs one statement. Gives ``columns``, ``rows`` and ``changed``; or ``fault``, a kind, and ``reason``."""
-    global _refused, _deadline
-    assert _connection is not None
-    _refused, _deadline = "", time.monotonic() + wall_s
-    before = _connection.total_changes
-    cursor = _connection.cursor()
-    try:
-        cursor.execute(statement)
-        rows = cursor.fetchmany(most_rows + 1)
-        if len(rows) > most_rows:
-            return _fault("too_large", f"more than {most_rows} rows came; ask for fewer")
+    Gives ``columns``, ``rows``, ``changed`` and, where it wrote, ``data``, the database after it; or ``fault``, a kind,
+    and ``reason``.
+    """
+    with contextlib.closing(_opened(data)) as connection:
+        connection.execute(f"PRAGMA foreign_keys={int(options['foreign_keys'])}")
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute(f"PRAGMA max_page_count={int(options['pages'])}")
+        watch = _Watch(connection, options["wall_s"], writable=options["writable"])
+        before = connection.total_changes
+        cursor = connection.cursor()
+        try:
+            cursor.execute(statement)
+            rows = cursor.fetchmany(options["most_rows"] + 1)
+        except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
+            return _explain(error, watch)
+        if len(rows) > options["most_rows"]:
+            return _fault("too_large", f"more than {options['most_rows']} rows came; ask for fewer")
         columns = [column[0] for column in cursor.description or ()]
-        return {"columns": columns, "rows": [list(row) for row in rows], "changed": _connection.total_changes - before}
-    except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
-        return _explain(error, wall_s)
-    finally:
+        changed = connection.total_changes - before
+        found = {"columns": columns, "rows": [list(row) for row in rows], "changed": changed}
         cursor.close()
+        return {**found, "data": connection.serialize()} if watch.wrote else found
 
 
-def _explain(error: Exception, wall_s: float) -> dict[str, Any]:
-    if _refused:
-        return _fault("refused", f"not allowed here: {_refused}")
-    if isinstance(error, sqlite3.OperationalError) and str(error) == "interrupted":
-        return _fault("timeout", f"the statement took more than {wall_s:g} s and was stopped")
-    if isinstance(error, sqlite3.ProgrammingError | sqlite3.Warning) and "one statement" in str(error):
+def _explain(error: Exception, watch: _Watch) -> dict[str, Any]:
+    text = str(error)
+    if watch.refused:
+        return _fault("refused", f"not allowed here: {watch.refused}")
+    if text == "interrupted":
+        return _fault("timeout", f"the statement took more than {watch.wall_s:g} s and was stopped")
+    if "one statement" in text:
         return _fault("failed", "one statement at a time")
-    kind = "too_large" if isinstance(error, sqlite3.DataError) or "full" in str(error) else "failed"
-    return _fault(kind, str(error)[:500])
+    kind = "too_large" if isinstance(error, sqlite3.DataError) or "is full" in text or "too big" in text else "failed"
+    return _fault(kind, text[:500])
 
 
 def _fault(kind: str, reason: str) -> dict[str, Any]:
     return {"fault": kind, "reason": reason}
 
 
-def tables() -> dict[str, Any]:
+def tables(data: bytes) -> dict[str, Any]:
     """Gives all tables with all their rows: name -> columns and rows."""
-    global _deadline
-    assert _connection is not None
-    _deadline = time.monotonic() + 3600.0
-    named = _connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name"
-    ).fetchall()
     found = {}
-    for (name,) in named:
-        quoted = name.replace('"', '""')
-        cursor = _connection.execute(f'SELECT * FROM "{quoted}"')  # noqa: S608 - an identifier, quoted
-        found[name] = {"columns": [column[0] for column in cursor.description], "rows": [list(row) for row in cursor]}
+    with contextlib.closing(_opened(data)) as connection:
+        named = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+        ).fetchall()
+        for (name,) in named:
+            quoted = name.replace('"', '""')
+            cursor = connection.execute(f'SELECT * FROM "{quoted}"')  # noqa: S608 - an identifier, quoted
+            columns = [column[0] for column in cursor.description]
+            found[name] = {"columns": columns, "rows": [list(row) for row in cursor]}
     return found

@@ -1,0 +1,241 @@
+"""SQL on a PostgreSQL server: a database and a role of the episode's own, each statement a transaction."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bai.envs.sandbox.base import MIB
+from bai.envs.tools.base import Tool, ToolSource
+from bai.envs.tools.postgres_databases import Database, connect, copy_database, enter, import_psycopg, make_database
+from bai.envs.tools.rows import plain_row, plain_tables, told_changes, told_rows
+from bai.envs.tools.sqlite import Report, check_sql_settings, sql_tool
+from bai.errors import CannotFork, ConfigError, InfraError, ToolFault
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["PostgresSource"]
+
+_GRACE_S = 2.0
+"""Seconds after a statement's time before its session is ended: the server stops it by itself before."""
+_READ_S = 30.0
+"""Seconds for reading the whole database."""
+_REFUSED = frozenset(
+    """
+    begin start commit end rollback abort savepoint release prepare execute deallocate set reset listen unlisten notify
+    copy discard lock declare fetch move close load vacuum cluster checkpoint
+    """.split()  # noqa: SIM905 - so many words read better so
+)
+"""First words of statements that would outlive their call, or reach beyond the database."""
+_BLANK = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/)*")
+_WORD = re.compile(r"[A-Za-z]+")
+
+
+class PostgresSource(ToolSource):
+    """One PostgreSQL database; the tool is ``sql``, with one statement as ``query``.
+
+    The setup is ``{"script": SQL}``, run as the episode's role, or None for an empty database. Each statement runs in a
+    session and a transaction of its own: a fault of any kind leaves the database as it was. The role owns what is in
+    the database and may do nothing beside it: it is no superuser, so that there are no files of the server, no
+    programs and no extensions that are not trusted.
+
+    Args:
+        url: The server, as a role that may make databases and roles; None for the variable ``BAI_POSTGRES_URL``.
+        writable: As for :class:`~bai.envs.tools.sqlite.SQLiteSource`, as what follows.
+        report: What the end state is.
+        statement_s: Seconds a statement may take.
+        most_rows: Rows that a statement may give; more is a fault.
+        shown_rows: Rows that the agent sees of them.
+        size_mb: Mebibytes that the database may grow to, over the 8 or so that an empty one takes.
+
+    Raises:
+        ConfigError: There is no address, or an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        writable: bool = True,
+        report: Report = "tables",
+        statement_s: float = 2.0,
+        most_rows: int = 10_000,
+        shown_rows: int = 50,
+        size_mb: int = 16,
+    ) -> None:
+        check_sql_settings(report, statement_s, most_rows, shown_rows, size_mb)
+        self._url = url or os.environ.get("BAI_POSTGRES_URL", "")
+        if not self._url:
+            raise ConfigError("PostgreSQL needs a server: give postgres_url, or set BAI_POSTGRES_URL")
+        self._writable, self._report = writable, report
+        self._statement_s, self._most_rows, self._shown_rows = statement_s, most_rows, shown_rows
+        self._size = size_mb * MIB
+        self._database: Database | None = None
+        self._first_size = 0
+        self._last: dict[str, Any] | None = None
+
+    def tools(self) -> tuple[Tool, ...]:
+        return (sql_tool("PostgreSQL"),)
+
+    def begin(self, setup: Any) -> None:
+        match setup:
+            case None:
+                script = ""
+            case {"script": str(script), **rest} if not rest:
+                pass
+            case _:
+                raise ConfigError(f"expected {{'script': SQL}} or None as the setup; got {setup!r:.200}")
+        import_psycopg()
+        self._database, self._last = make_database(self._url), None
+        with self._session() as session:
+            if script:
+                session.execute(script.encode())
+            self._first_size = _size_of(session)
+
+    def _session(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        """A connection as the episode's role."""
+        if self._database is None:
+            raise InfraError("there is no database: call begin() first")
+        return enter(self._database)
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> str:
+        statement = arguments["query"]
+        _expect_allowed(statement)
+        psycopg = import_psycopg()
+        with self._session() as session, self._guard(session):
+            try:
+                found = self._run(session, statement)
+            except psycopg.Error as error:
+                raise _explained(error, self._statement_s) from None
+        if found["columns"] is None:
+            return told_changes(found["changed"])
+        self._last = {"columns": found["columns"], "rows": found["rows"]}
+        return told_rows(found["columns"], found["rows"], self._shown_rows)
+
+    def _run(self, session: psycopg.Connection[Any], statement: str) -> dict[str, Any]:
+        """Runs a statement and ends its transaction; a fault leaves it to end with the session."""
+        session.execute(b"BEGIN" if self._writable else b"BEGIN READ ONLY")
+        session.execute(f"SET LOCAL statement_timeout = {int(1000 * self._statement_s)}".encode())
+        found = self._fetch(session, statement)
+        if _size_of(session) > self._first_size + self._size:
+            raise ToolFault("the database would grow too large; nothing was changed", "too_large")
+        session.execute(b"COMMIT")
+        return found
+
+    def _fetch(self, session: psycopg.Connection[Any], statement: str) -> dict[str, Any]:
+        """Takes rows one by one as they come, so that no more are held than may be."""
+        from psycopg.adapt import Transformer
+        from psycopg.pq import ExecStatus
+
+        found: dict[str, Any] = {"columns": None, "rows": [], "changed": 0}
+        server, reader = session.pgconn, Transformer(session)
+        server.send_query_params(statement.encode(), None)  # this way, the server takes one statement only
+        server.set_single_row_mode()
+        while (result := server.get_result()) is not None:
+            match result.status:
+                case ExecStatus.SINGLE_TUPLE | ExecStatus.TUPLES_OK:
+                    reader.set_pgresult(result)
+                    found["columns"] = [(result.fname(at) or b"").decode() for at in range(result.nfields)]
+                    found["rows"] += [plain_row(row) for row in reader.load_rows(0, result.ntuples, tuple)]
+                case ExecStatus.COMMAND_OK | ExecStatus.EMPTY_QUERY:
+                    found["changed"] = result.command_tuples or 0
+                case _:
+                    raise import_psycopg().errors.error_from_result(result)
+            if len(found["rows"]) > self._most_rows:
+                server.get_cancel().cancel()
+                raise ToolFault(f"more than {self._most_rows} rows came; ask for fewer", "too_large")
+        return found
+
+    @contextmanager
+    def _guard(self, session: psycopg.Connection[Any]) -> Iterator[None]:
+        """Ends the session from outside where the server's own limit does not stop it."""
+        process = session.info.backend_pid
+        timer = threading.Timer(self._statement_s + _GRACE_S, _terminate, (self._url, process))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def end_state(self) -> Any:
+        if self._report == "result":
+            return self._last
+        psycopg = import_psycopg()
+        with self._session() as session:
+            try:
+                session.execute(f"SET statement_timeout = {int(1000 * _READ_S)}".encode())
+                return {"tables": plain_tables(_tables(session))}
+            except psycopg.Error as error:
+                raise ToolFault(f"the database cannot be read: {error}", "failed") from error
+
+    def get_state(self) -> Any:
+        if self._database is None:
+            raise CannotFork("there is no database to branch: call begin() first")
+        return copy_database(self._database), self._first_size, self._last
+
+    def set_state(self, state: Any) -> None:
+        database, self._first_size, self._last = state
+        self._database = copy_database(database)
+
+    def close(self) -> None:
+        self._database = None
+
+
+def _expect_allowed(statement: str) -> None:
+    blank = _BLANK.match(statement)
+    word = _WORD.match(statement, blank.end() if blank else 0)
+    if word is not None and word[0].lower() in _REFUSED:
+        raise ToolFault(f"not allowed here: {word[0].upper()}", "refused")
+
+
+def _explained(error: psycopg.Error, seconds: float) -> ToolFault:
+    psycopg = import_psycopg()
+    kinds: dict[Any, str] = {
+        psycopg.errors.QueryCanceled: "timeout",
+        psycopg.errors.AdminShutdown: "timeout",
+        psycopg.errors.InsufficientPrivilege: "refused",
+        psycopg.errors.ReadOnlySqlTransaction: "refused",
+        psycopg.errors.ProgramLimitExceeded: "too_large",
+        psycopg.errors.ConfigurationLimitExceeded: "too_large",
+        psycopg.errors.OutOfMemory: "too_large",
+    }
+    kind = next((kind for known, kind in kinds.items() if isinstance(error, known)), "failed")
+    if kind == "timeout":
+        return ToolFault(f"the statement took more than {seconds:g} s and was stopped", kind)
+    return ToolFault(str(error).strip()[:500] or type(error).__name__, kind)
+
+
+def _terminate(url: str, process: int) -> None:
+    try:
+        with connect(url) as admin:
+            admin.execute("SELECT pg_terminate_backend(%s)", (process,))
+    except (InfraError, ConfigError):
+        pass  # the server is gone, and the session with it
+
+
+def _size_of(session: psycopg.Connection[Any]) -> int:
+    row = session.execute("SELECT pg_database_size(current_database())").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _tables(session: psycopg.Connection[Any]) -> dict[str, Any]:
+    """All tables of the schema ``public``; what is in other schemas counts under the schema's name."""
+    from psycopg import sql
+
+    named = session.execute(
+        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+        "c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
+    ).fetchall()
+    found = {}
+    for schema, table in named:
+        cursor = session.execute(sql.SQL("SELECT * FROM ONLY {}").format(sql.Identifier(schema, table)))
+        columns = [column.name for column in cursor.description or ()]
+        found[table if schema == "public" else f"{schema}.{table}"] = {"columns": columns, "rows": cursor.fetchall()}
+    return found

@@ -1,0 +1,144 @@
+"""Databases of episodes on a PostgreSQL server: each with a role of its own, made, branched and dropped.
+
+An episode's statements reach one database, as a role that may do nothing beside it. What holds the server's own rights
+is in this file alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bai.errors import ConfigError, InfraError, MissingDependency
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["Database", "connect", "copy_database", "enter", "import_psycopg", "make_database"]
+
+_TEMPORARY = "64MB"
+"""What the sorts and temporary tables of one session may take on disk."""
+
+
+@dataclass(frozen=True, eq=False)
+class Database:
+    """A database and the role that owns all in it, of one name; dropped when nothing refers to it any more."""
+
+    url: str
+    """The server's, with rights to make databases and roles."""
+    name: str
+    """Of the database and of the role."""
+    password: str
+    """The role's."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Database:
+        return self  # what it names does not change, and a copy would drop it twice
+
+
+def import_psycopg() -> Any:
+    """Gives the library. Raises MissingDependency where it is absent."""
+    try:
+        import psycopg
+    except ImportError as error:
+        raise MissingDependency("psycopg", "pip install 'bai-rl[tools]'", "tools on PostgreSQL") from error
+    return psycopg
+
+
+@contextlib.contextmanager
+def connect(url: str, **changes: Any) -> Iterator[psycopg.Connection[Any]]:
+    """Opens a connection for the length of a block.
+
+    Raises:
+        InfraError: The server cannot be reached, or what we ask of it ourselves fails.
+        ConfigError: The address is none.
+    """
+    psycopg = import_psycopg()
+    try:
+        with contextlib.closing(
+            psycopg.connect(url, autocommit=True, connect_timeout=10, prepare_threshold=None, **changes)
+        ) as connection:
+            yield connection
+    except psycopg.ProgrammingError as error:
+        raise ConfigError(f"PostgreSQL refuses: {error}") from error
+    except psycopg.Error as error:
+        raise InfraError(f"PostgreSQL failed: {error}") from error
+
+
+def make_database(url: str) -> Database:
+    """Makes an empty database. Raises as :func:`connect`."""
+    return _make(url, "template0", None)
+
+
+def copy_database(source: Database) -> Database:
+    """Branches a database, to which nobody may be connected. Raises as :func:`connect`."""
+    return _make(source.url, source.name, source)
+
+
+def _make(url: str, template: str, source: Database | None) -> Database:
+    from psycopg import sql
+
+    token = secrets.token_hex(8)
+    made = Database(url, f"bai_{token}", secrets.token_hex(16))
+    weakref.finalize(made, _drop, os.getpid(), url, made.name)
+    name = sql.Identifier(made.name)
+    with connect(url) as admin:
+        admin.execute(
+            sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {}").format(
+                name, sql.Literal(made.password)
+            )
+        )
+        with contextlib.suppress(import_psycopg().errors.InsufficientPrivilege):  # for superusers alone to set
+            admin.execute(sql.SQL("ALTER ROLE {} SET temp_file_limit = {}").format(name, sql.Literal(_TEMPORARY)))
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
+        admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+        admin.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {0} TO {0}").format(name))
+    with connect(url, dbname=made.name) as inner:
+        if source is None:
+            inner.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(name))
+        else:
+            inner.execute(sql.SQL("REASSIGN OWNED BY {} TO {}").format(sql.Identifier(source.name), name))
+    return made
+
+
+@contextlib.contextmanager
+def enter(database: Database) -> Iterator[psycopg.Connection[Any]]:
+    """Opens a connection to an episode's database as its role, for the length of a block. Raises as :func:`connect`.
+
+    A role may change its own password and its own settings; neither keeps us from seeing what it left.
+    """
+    given = {
+        "dbname": database.name,
+        "user": database.name,
+        "password": database.password,
+        "options": "-c search_path=public",
+    }
+    with contextlib.ExitStack() as stack:
+        try:
+            session = stack.enter_context(connect(database.url, **given))
+        except InfraError:
+            _renew(database)
+            session = stack.enter_context(connect(database.url, **given))
+        yield session
+
+
+def _renew(database: Database) -> None:
+    from psycopg import sql
+
+    words = sql.SQL("ALTER ROLE {} PASSWORD {}")
+    with connect(database.url) as admin:
+        admin.execute(words.format(sql.Identifier(database.name), sql.Literal(database.password)))
+
+
+def _drop(owner: int, url: str, name: str) -> None:
+    from psycopg import sql
+
+    if os.getpid() != owner:
+        return  # a forked child: it is its parent's
+    with contextlib.suppress(InfraError, ConfigError), connect(url) as admin:
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        admin.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))

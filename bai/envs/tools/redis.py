@@ -1,0 +1,210 @@
+"""Commands of a Redis server, in a logical database of the episode's own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bai.envs.tools.base import Tool, ToolSource
+from bai.envs.tools.redis_databases import LogicalDatabase, import_redis, server_faults
+from bai.errors import CannotFork, ConfigError, InfraError, ToolFault
+
+__all__ = ["RedisSource"]
+
+_ANYBODYS = frozenset({"auth", "hello", "quit", "reset"})
+"""Commands that no rule of the server's can keep from a user; they end or change who that is."""
+_MOST_KEYS = 10_000
+"""Keys that an end state may hold."""
+
+
+class RedisSource(ToolSource):
+    """Keys of a Redis server; the tool is ``redis``, with a ``command`` that is quoted as in a shell.
+
+    The setup is an object of keys: a text; a list of texts, for a list; or ``{"hash": {...}}``, ``{"set": [...]}``,
+    ``{"zset": {member: score}}``. The end state is ``{"keys": {...}}`` of the same forms, with ``{"expires": form}``
+    around a key that will go by itself. A user of the server's who may read and write keys of this database alone runs
+    the commands: none that blocks, empties or moves to other databases, configures, subscribes, runs scripts or
+    transactions, or draws by chance.
+
+    Args:
+        url: The server, as a user who may do everything; None for the variable ``BAI_REDIS_URL``.
+        command_s: Seconds a command may take.
+        shown: Elements of an answer that the agent sees.
+
+    Raises:
+        ConfigError: There is no address, or a limit is out of range.
+    """
+
+    def __init__(self, *, url: str | None = None, command_s: float = 2.0, shown: int = 100) -> None:
+        self._url = url or os.environ.get("BAI_REDIS_URL", "")
+        if not self._url:
+            raise ConfigError("Redis needs a server: give redis_url, or set BAI_REDIS_URL")
+        if not 0 < command_s <= 3600 or shown < 1:
+            raise ConfigError(f"expected seconds of at most an hour, and elements; got {command_s!r} and {shown!r}")
+        self._command_s, self._shown = command_s, shown
+        self._database: LogicalDatabase | None = None
+        self._connection: Any = None
+
+    def tools(self) -> tuple[Tool, ...]:
+        return (
+            Tool(
+                name="redis",
+                description="Run one Redis command.",
+                parameters={
+                    "type": "object",
+                    "properties": {"command": {"type": "string", "description": "Such as: SET color red"}},
+                    "required": ["command"],
+                },
+            ),
+        )
+
+    def begin(self, setup: Any) -> None:
+        if setup is not None and not isinstance(setup, dict):
+            raise ConfigError(f"expected an object of keys, or None, as the setup; got {setup!r:.200}")
+        admin = self._emptied()
+        with server_faults():
+            for key, value in (setup or {}).items():
+                _put(admin, key, value)
+
+    def _emptied(self) -> Any:
+        self._disconnect()
+        if self._database is None:
+            self._database = LogicalDatabase(self._url, self._command_s + 10.0)
+        with server_faults():
+            self._database.admin.flushdb()
+        return self._database.admin
+
+    def _admin(self) -> Any:
+        if self._database is None:
+            raise InfraError("there is no database: call begin() first")
+        return self._database.admin
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> str:
+        parts = _split(arguments["command"])
+        self._admin()
+        redis = import_redis()
+        try:
+            connection = self._connected()
+            connection.send_command(*parts)
+            return self._told(connection.read_response(timeout=self._command_s))
+        except redis.ResponseError as error:
+            raise _refusal(error, parts[0]) from None
+        except redis.TimeoutError:
+            self._disconnect()
+            raise ToolFault(f"the command took more than {self._command_s:g} s", "timeout") from None
+        except (redis.ConnectionError, OSError) as error:
+            self._disconnect()
+            self._expect_server(error)
+            raise ToolFault("the server ended the connection: the answer was too large", "too_large") from None
+
+    def _connected(self) -> Any:
+        if self._connection is None:
+            assert self._database is not None
+            self._connection = self._database.connection()
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.disconnect()
+            self._connection = None
+
+    def _expect_server(self, cause: Exception) -> None:
+        """Tells a server that ended a connection from one that is gone. Raises InfraError."""
+        try:
+            self._admin().ping()
+        except (import_redis().RedisError, OSError):
+            raise InfraError(f"the Redis server is gone: {cause}") from cause
+
+    def _told(self, answer: Any) -> str:
+        if isinstance(answer, list):
+            lines = [f"{number}) {self._told(item)}" for number, item in enumerate(answer[: self._shown], start=1)]
+            more = len(answer) - self._shown
+            return "\n".join([*lines, *([f"[{more} more not shown]"] if more > 0 else [])]) or "(empty)"
+        return "(nil)" if answer is None else _text(answer)
+
+    def end_state(self) -> Any:
+        admin = self._admin()
+        with server_faults():
+            if admin.dbsize() > _MOST_KEYS:
+                raise ToolFault(f"there are more than {_MOST_KEYS} keys", "too_large")
+            return {"keys": {_text(key): _form(admin, key) for key in sorted(admin.keys("*"))}}
+
+    def get_state(self) -> Any:
+        if self._database is None:
+            raise CannotFork("there is no database to branch: call begin() first")
+        admin = self._admin()
+        with server_faults():
+            return [(key, admin.dump(key), max(0, admin.pexpiretime(key))) for key in sorted(admin.keys("*"))]
+
+    def set_state(self, state: Any) -> None:
+        admin = self._emptied()
+        with server_faults():
+            for key, data, expiry in state:
+                if data is not None:  # it went by itself between two of our questions
+                    admin.restore(key, expiry, data, absttl=expiry > 0)
+
+    def close(self) -> None:
+        self._disconnect()
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+
+def _split(command: str) -> list[str]:
+    try:
+        parts = shlex.split(command)
+    except ValueError as error:
+        raise ToolFault(f"the command cannot be read: {error}", "failed") from None
+    if not parts:
+        raise ToolFault("expected a command, such as SET color red; got nothing", "failed")
+    if parts[0].lower() in _ANYBODYS:
+        raise ToolFault(f"not allowed here: {parts[0].upper()}", "refused")
+    return parts
+
+
+def _refusal(error: Exception, name: str) -> ToolFault:
+    text = str(error)
+    if "no permissions" in text or "NOPERM" in text:
+        return ToolFault(f"not allowed here: {name.upper():.50}", "refused")
+    kind = "too_large" if "maximum allowed size" in text or "out of range" in text or "OOM" in text else "failed"
+    return ToolFault(text[:300], kind)
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def _put(admin: Any, key: str, value: Any) -> None:
+    match value:
+        case str():
+            admin.set(key, value)
+        case list() if value:
+            admin.rpush(key, *value)
+        case {"hash": dict(fields), **rest} if fields and not rest:
+            admin.hset(key, mapping=fields)
+        case {"set": list(members), **rest} if members and not rest:
+            admin.sadd(key, *members)
+        case {"zset": dict(scores), **rest} if scores and not rest:
+            admin.zadd(key, scores)
+        case _:
+            raise ConfigError(f"key {key!r:.80}: expected a text, a list, or a hash, set or zset; got {value!r:.200}")
+
+
+def _form(admin: Any, key: bytes) -> Any:
+    kind = _text(admin.type(key))
+    form = _FORMS[kind](admin, key) if kind in _FORMS else {kind: _text(admin.dump(key).hex())}
+    return form if admin.pttl(key) < 0 else {"expires": form}
+
+
+_FORMS: dict[str, Callable[[Any, bytes], Any]] = {
+    "string": lambda admin, key: _text(admin.get(key)),
+    "list": lambda admin, key: [_text(item) for item in admin.lrange(key, 0, -1)],
+    "hash": lambda admin, key: {"hash": {_text(name): _text(value) for name, value in admin.hgetall(key).items()}},
+    "set": lambda admin, key: {"set": sorted(_text(member) for member in admin.smembers(key))},
+    "zset": lambda admin, key: {
+        "zset": {_text(member): score for member, score in admin.zrange(key, 0, -1, withscores=True)}
+    },
+}
+"""Type of a key to what it holds, as JSON."""

@@ -1,0 +1,250 @@
+"""Private database servers: started for tests, examples and training runs on one machine, and stopped with them.
+
+    with PostgresServer() as postgres, RedisServer() as redis:
+        env = gym.make("bai/ToolUse-v0", uses=["postgres", "redis"], postgres_url=postgres.url, redis_url=redis.url)
+
+Each has a data directory of its own and listens on a Unix socket in it alone: there is no port, and nobody but its
+owner may enter. Where this process is root, the server runs as an unprivileged user. Durability is switched off.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+from bai.errors import InfraError, MissingDependency
+
+__all__ = ["PostgresServer", "RedisServer"]
+
+_START_S = 60.0
+_STOP_S = 20.0
+
+
+class _Server(ABC):
+    """A server's process and its directory; not started by being made. It ends with the block, or with this process.
+
+    Raises:
+        MissingDependency: Its programs are not installed.
+        InfraError: It did not start; the message holds the end of its log.
+    """
+
+    users: ClassVar[tuple[str, ...]]
+    """Who it may run as where this process is root, best first."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """What the environment's argument takes."""
+
+    @abstractmethod
+    def _prepare(self, folder: Path) -> list[str]:
+        """Lays out the directory; gives the command."""
+
+    @abstractmethod
+    def _answers(self) -> bool:
+        """Whether the server can be used."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its data are. Raises InfraError where it does not run."""
+        if self._folder is None:
+            raise InfraError("the server does not run: call start() first")
+        return self._folder
+
+    def start(self) -> Self:
+        """Starts it and waits until it answers; does nothing where it runs."""
+        if self._process is not None:
+            return self
+        # The path of a socket may have some 100 characters.
+        self._folder = Path(tempfile.mkdtemp(prefix="bai-", dir="/tmp"))
+        atexit.register(self.close)
+        try:
+            self._folder.chmod(0o700)
+            if owner := self._owner():
+                os.chown(self._folder, owner.pw_uid, owner.pw_gid)
+            command = self._prepare(self._folder)
+            with (self._folder / "log").open("wb") as log:
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._surroundings()
+                )
+            self._wait()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _owner(self) -> pwd.struct_passwd | None:
+        """Who it runs as, where that is not who runs this."""
+        if os.geteuid() != 0:
+            return None
+        for name in (*self.users, "nobody"):
+            with contextlib.suppress(KeyError):
+                return pwd.getpwnam(name)
+        raise InfraError("a database server does not run as root, and there is no user 'nobody'")
+
+    def _surroundings(self) -> dict[str, Any]:
+        """Arguments of every process that is started."""
+        variables = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": str(self.folder)}
+        common: dict[str, Any] = {"env": variables, "cwd": self.folder, "start_new_session": True}
+        if owner := self._owner():
+            common |= {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+        return common
+
+    def _wait(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + _START_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                log = (self.folder / "log").read_text("utf-8", "replace")[-1000:]
+                raise InfraError(f"{type(self).__name__} did not start: {log or 'it says nothing'}")
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        """Stops it and removes its data; may be called twice."""
+        atexit.unregister(self.close)
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(_STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+class PostgresServer(_Server):
+    """PostgreSQL, from the programs of the system's package."""
+
+    users = ("postgres",)
+
+    @staticmethod
+    def unavailable_reason() -> str | None:
+        """Why it cannot be started here, or None."""
+        return None if _postgres_programs() else "the programs of PostgreSQL are not installed"
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://bai@/postgres?host={self.folder}"
+
+    def _prepare(self, folder: Path) -> list[str]:
+        programs = _postgres_programs()
+        if programs is None:
+            raise MissingDependency("PostgreSQL", "apt-get install postgresql", "tools on PostgreSQL")
+        data = folder / "data"
+        made = subprocess.run(
+            [
+                programs / "initdb",
+                "-D",
+                data,
+                "-U",
+                "bai",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync",
+            ],
+            capture_output=True,
+            check=False,
+            **self._surroundings(),
+        )
+        if made.returncode != 0:
+            raise InfraError(f"initdb failed: {made.stderr.decode('utf-8', 'replace')[-1000:]}")
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(folder),
+            "fsync": "off",
+            "full_page_writes": "off",
+            "synchronous_commit": "off",
+            "shared_buffers": "32MB",
+            "max_connections": "100",
+            "autovacuum": "off",
+            "max_wal_size": "256MB",
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [str(programs / "postgres"), "-D", str(data), *options]
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.url, connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _postgres_programs() -> Path | None:
+    """The directory of the newest version's programs; Debian keeps it out of the path."""
+    if found := shutil.which("postgres"):
+        return Path(found).parent
+    folders = [folder for folder in Path("/usr/lib/postgresql").glob("*/bin") if (folder / "postgres").exists()]
+    return max(folders, key=lambda folder: int(re.sub(r"\D", "", folder.parent.name) or 0), default=None)
+
+
+class RedisServer(_Server):
+    """Redis."""
+
+    users = ("redis",)
+
+    @staticmethod
+    def unavailable_reason() -> str | None:
+        """Why it cannot be started here, or None."""
+        return None if shutil.which("redis-server") else "redis-server is not installed"
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.folder}/redis.sock"
+
+    def _prepare(self, folder: Path) -> list[str]:
+        program = shutil.which("redis-server")
+        if program is None:
+            raise MissingDependency("redis-server", "apt-get install redis-server", "tools on Redis")
+        settings = {
+            "port": "0",
+            "unixsocket": f"{folder}/redis.sock",
+            "unixsocketperm": "700",
+            "dir": str(folder),
+            "save": "",
+            "appendonly": "no",
+            "databases": "256",
+            "maxmemory": "512mb",
+            "maxmemory-policy": "noeviction",
+            "proto-max-bulk-len": "1mb",
+            "client-output-buffer-limit": "normal 16mb 0 0",
+        }
+        options = [part for name, value in settings.items() for part in (f"--{name}", *value.split(" "))]
+        return [program, *options]
+
+    def _answers(self) -> bool:
+        import redis
+
+        with contextlib.closing(redis.Redis.from_url(self.url, socket_timeout=5)) as client:
+            try:
+                return bool(client.ping())
+            except redis.ConnectionError:
+                return False
