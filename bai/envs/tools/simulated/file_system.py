@@ -37,11 +37,11 @@ class FileSystemApi(SimulatedApi):
 
     def _adapted(self, setup: Mapping[str, Any]) -> Mapping[str, Any]:
         """Keeps the first of the root's entries: there is one root directory, and it is where one stands."""
-        if not setup:
+        if "root" not in setup:
             return {}
-        name, root = next(iter(setup["root"].items()))
+        name, root = next(iter(setup["root"].items()), ("", {"type": "nothing"}))
         if root["type"] != "directory":
-            raise ValueError("expected a directory as root")
+            raise ValueError(f"expected a directory as root; got {root['type']}")
         return {"root": {name: root}}
 
     @tool
