@@ -9,7 +9,7 @@ from typing import Any
 
 from bai.envs.grading.tools.base import Judge, Judgement, Record, TurnRecord
 from bai.envs.grading.tools.matching import TYPES, WantedCall, argument_share, mismatch
-from bai.envs.grading.tools.measures import said_so
+from bai.envs.grading.tools.measures import call_terms, said_so
 from bai.envs.tasks.tools import ToolTask
 from bai.envs.tools.base import ToolCall, ToolSource
 from bai.envs.tools.registry import make_source
@@ -43,7 +43,7 @@ class BFCLTurnsJudge(Judge):
     A turn is right where the sources' end states are equal, every result of a gold call is among the results of this
     turn's and earlier calls, as often as there, and something was called. A turn without gold calls is always right,
     and the task is done where all turns are. Calls that had a fault are not executed again. ``expected`` is not used:
-    the gold answers say it all.
+    the gold answers say it all. The term ``turns`` is the share of turns before the first wrong one.
     """
 
     def judge(self, task: ToolTask, record: Record) -> Judgement:
@@ -54,7 +54,7 @@ class BFCLTurnsJudge(Judge):
             ]
             same = not record.unreadable and record.end_states == gold.states()
         wrong = next((number for number, fault in enumerate(faults) if fault), len(faults))
-        terms = {"end_state": float(same), "turns": wrong / len(faults)}
+        terms = {**call_terms(task, record), "end_state": float(same), "turns": wrong / len(faults)}
         return _judgement(f"turn {wrong + 1}: {faults[wrong]}" if wrong < len(faults) else None, terms)
 
 

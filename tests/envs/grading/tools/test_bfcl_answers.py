@@ -31,6 +31,12 @@ def judged(task: ToolTask, calls: list[ToolCall]) -> bool:
     return BFCLCallsJudge().judge(task, Record(turns=(turn,))).verdict.status == "passed"
 
 
+def golds_of(task: ToolTask) -> list[ToolCall]:
+    (action,) = task.gold
+    assert not isinstance(action, str)
+    return list(action)
+
+
 def answers(task: ToolTask) -> list[tuple[str, dict[str, list[Any]]]]:
     return [pair for call in task.expected["calls"] for pair in call.items()]
 
@@ -63,7 +69,7 @@ def other_value(value: Any, allowed: list[Any], rng: random.Random) -> Any:
 
 def alterations(task: ToolTask, rng: random.Random) -> Iterator[tuple[str, list[ToolCall]]]:
     """Gives the gold calls with one argument altered, dropped, added or renamed, for every argument of one of them."""
-    golds, truth = list(task.gold[0]), answers(task)
+    golds, truth = golds_of(task), answers(task)
     index = rng.randrange(len(golds))
     call, allowed = golds[index], truth[index][1]
 
@@ -90,7 +96,7 @@ def test_every_answer_is_right_in_all_its_forms(name: str, data_dir: Path) -> No
     tasks = list(load_tool_set(name))
     assert len(tasks) == SIZES[name]
     for task in tasks:
-        golds = list(task.gold[0])
+        golds = golds_of(task)
         assert judged(task, golds), task.task_id
         assert judged(task, golds[::-1]), task.task_id
         for index, (function, allowed) in enumerate(answers(task)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bai.envs.grading.tools.base import Judgement, MadeCall, Record, TurnRecord
@@ -57,7 +59,8 @@ def test_the_gold_calls_pass_with_whatever_changes_nothing_between_them(
     """States and results count; looking more often does not."""
     found = judged(*turns)
     assert found.verdict.status == "passed"
-    assert found.terms == {"end_state": 1.0, "turns": 1.0}
+    assert found.terms["end_state"] == found.terms["turns"] == 1.0
+    assert found.terms["exact_calls"] == float(turns == ((TOUCH,), (), (WRITE, COUNT)))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_a_turn_needs_its_own_state_and_the_gold_results(
     """A missing result, a late or an early change, or an idle turn fails; ``turns`` tells how far it was right."""
     found = judged(*turns)
     assert found.verdict.status == "failed"
-    assert found.terms == {"end_state": float(same), "turns": right / 3}
+    assert (found.terms["end_state"], found.terms["turns"]) == (float(same), right / 3)
 
 
 def test_a_result_that_was_heard_before_need_not_be_heard_again() -> None:
@@ -111,7 +114,8 @@ def test_calls_that_failed_and_calls_of_other_tools_change_nothing() -> None:
 def test_a_task_without_the_form_that_the_judge_wants_is_refused() -> None:
     """``expected`` is a value from outside: what is wrong with it is said."""
     record = Record(turns=(TurnRecord(answer="x"),))
-    for expected in (None, {}, {"functions": {}, "calls": [{"f": {}}]}, {"functions": {}, "calls": 5}):
+    several: tuple[Any, ...] = (None, {}, {"functions": {}, "calls": [{"f": {}}]}, {"functions": {}, "calls": 5})
+    for expected in several:
         task = ToolTask(task_id="t", prompt="p", judge="bfcl_calls", expected=expected)
         with pytest.raises(ConfigError, match="'t' has not the 'expected'"):
             BFCLCallsJudge().judge(task, record)
@@ -125,7 +129,7 @@ def test_a_task_without_the_form_that_the_judge_wants_is_refused() -> None:
 
 def test_a_call_that_cannot_be_read_is_a_wrong_one() -> None:
     """It counts among the calls, and where none is wanted it is one too many."""
-    shapes = {"f": {"properties": {}, "required": []}}
+    shapes: dict[str, Any] = {"f": {"properties": {}, "required": []}}
     unreadable = MadeCall(call=None, fault="unreadable")
     for wanted, made in (([{"f": {}}], (MadeCall(call=ToolCall(name="f")), unreadable)), ([], (unreadable,))):
         task = ToolTask(task_id="t", prompt="p", judge="bfcl_calls", expected={"functions": shapes, "calls": wanted})
