@@ -39,7 +39,104 @@ class _Progress:
 
 
 class ToolUseEnv(TextEnv[ToolTask]):
-    """PAGE"""
+    """Do with tools what a user asks for; what is left behind, handed in or said is judged.
+
+    ## Description
+
+    Each episode poses one task: something a user asks for, perhaps in several messages, and tools to do it with. The
+    agent calls tools, reads what came back, and ends its turn with text; then the user says what comes next, or the
+    episode is judged. The tools are real: SQL on SQLite and PostgreSQL, commands of a Redis server, files with a shell
+    and Python in a sandbox, a calculator, and whatever a server of the Model Context Protocol offers. Their state is
+    the episode's own, and branches with it. Some tasks are such that no tool fits; saying so is right there.
+    Most tasks are judged by the state of the databases and the files, or by the rows of a result: never by the text of
+    a statement. [Tools](../tools.md) tells of the sources, their limits and the judges.
+
+    ## Action Space
+
+    `UnicodeText(1048576)`: any string. Calls are JSON, in either style, whichever the prompt shows:
+
+    - `{"name": "sql", "arguments": {"query": "SELECT 1"}}`, a list of such calls, or a message
+      `{"tool_calls": [{"function": {"name": ..., "arguments": "{...}"}}]}`, as the whole answer or in a block marked
+      `json` that ends it;
+    - `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`, as often as wanted, with or without text around.
+
+    Several calls of one answer are made in order. Text without a call ends the turn. JSON is read strictly: a key that
+    comes twice, `NaN` and text after the value are faults; what was to be a call and cannot be read does not end the
+    turn. An answer may hold 64 calls, a call 65,536 characters.
+
+    ## Observation Space
+
+    `UnicodeText(1048576)`: what is said next. After `reset`: rules, the tools' names, descriptions and schemas, how to
+    call them, and the user's message (`prompt="short"`: without the tools and the how). After calls: the result, or
+    each result under its number (`[1] ...`); a fault is `error (KIND): REASON`, which names the argument, what was
+    expected and what came. The kinds are `unreadable`, `unknown_tool`, `bad_arguments`, `refused`, `failed`, `timeout`,
+    `too_large` and `died`. After text: the user's next message, or the empty string at the end.
+
+    ## Rewards
+
+    Nothing until the episode ends; then 1.0 if the judge passes it and else 0.0.
+
+    ## Starting State
+
+    A task drawn by the environment's own generator (`reset(seed=...)`), or the one that
+    `reset(options={"task_id": ...})` names, with every source in the state that the task begins in. `reset` raises
+    `bai.errors.InfraError` if a server or a sandbox that the task needs cannot be had.
+
+    ## Episode End
+
+    Terminated once judged: after the text that ends the last turn; after the first answer, where the task says so
+    (single turns of BFCL); or, unfinished, at answer `max_turns` or call `max_calls`. Truncated if the machinery
+    failed: then the reward is 0.0, `info["error"]` names the fault, and the episode is to be left out, not scored.
+
+    ## Information
+
+    `task_id`; `verdict`: None until the episode ends, then `status`, `score` and `detail`; `reward_terms`, once judged,
+    those of these that the task has: `exact_calls` (1.0 where the calls are the gold ones, no more and no fewer),
+    `arguments` (share of the gold calls' arguments that were given), `irrelevance` (1.0 where no tool fits, none was
+    called and something was said), `end_state` (1.0 where what was left behind or handed in is right); `error`: None,
+    or the fault of the machinery. `bai eval` prints the means of the terms.
+
+    ## Arguments
+
+    ```python
+    gym.make("bai/ToolUse-v0", difficulty=[1, 2], uses=["sqlite", "files"], max_turns=8)
+    ```
+
+    | argument | default | meaning |
+    | --- | --- | --- |
+    | `task_set` | `"work"` | a set of tool tasks; `work` is our own generator |
+    | `split` | `None` | part of the set; `train` or `heldout` of `work` (None: `train`) |
+    | `difficulty` | `None` | a number or a list; 1 to 5 for `work` (None: 1 to 3) |
+    | `category` | `None` | a category or a list; `simple`, `parallel`, `several turns`, `irrelevance` of `work`; None: all |
+    | `uses` | `None` | what tasks of `work` are about, of `sqlite`, `postgres`, `files`, `redis`, `calculator` (None: `sqlite` and `files`) |
+    | `max_turns` | `24` | answers in an episode |
+    | `max_calls` | `64` | calls in an episode |
+    | `prompt` | `"full"` | `full`, or `short`: the user's words alone, for policies with a small window |
+    | `call_format` | `"json"` | `json` or `tags`: which style the prompt shows and the oracle writes; both are read |
+    | `max_output` | `4000` | characters of a result that the agent sees |
+    | `sandbox` | `"auto"` | `process`, `bubblewrap`, `docker`, or the strongest that works here |
+    | `postgres_url` | `None` | address of a PostgreSQL server, as a role that may make databases; None: `BAI_POSTGRES_URL` |
+    | `redis_url` | `None` | address of a Redis server; None: `BAI_REDIS_URL` |
+    | `mcp` | `None` | name of a server to its command, such as `{"notes": ["python", "notes.py"]}`: tools that every task has beside its own |
+    | `render_mode` | `None` | `ansi`: `render()` returns the transcript; `human`: it is printed |
+
+    ## Vectorization
+
+    `gym.make_vec("bai/ToolUse-v0", num_envs=8)` gives a [`SandboxVectorEnv`](../vector.md), which steps all of
+    them at once; `bai.make_vec` adds wrappers. Environments of one process share the sandboxes that statements and
+    scripts run in; databases, files and connections are each one's own. With an MCP server an environment cannot be
+    forked: what the server holds is its own.
+
+    ## References
+
+    The calls' styles are those of OpenAI's chat interface and of Hermes (NousResearch). Arguments are checked by JSON
+    Schema, draft 2020-12. That end states judge a dialogue with tools is from Yao et al. 2024 (tau-bench,
+    arXiv:2406.12045), that not calling can be right from BFCL (Patil et al. 2025).
+
+    ## Version History
+
+    - v0: first version.
+    """  # noqa: E501 - a table's row is one line
 
     def __init__(
         self,
@@ -75,6 +172,10 @@ class ToolUseEnv(TextEnv[ToolTask]):
         given = _given(sandbox, postgres_url, redis_url)
         self._toolbox = Toolbox(given=given, extra=_servers(mcp or {}), sandbox=sandbox, most=max_output)
         self._progress = _Progress()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A set may take megabytes, and every process can load it; what sources hold stays where it is.
+        return {**self.__dict__, "_tasks": None}
 
     def _task_set(self) -> TaskSet[ToolTask]:
         if self._tasks is None:

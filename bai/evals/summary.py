@@ -80,6 +80,8 @@ class Summary:
     """Mean reward."""
     groups: Mapping[str, Mapping[str, Estimate]]
     """Field of the metadata -> its value -> pass@1 on those tasks."""
+    terms: Mapping[str, Estimate] = field(default_factory=dict)
+    """Named part of the reward -> its mean over the tasks that have it, in order of first appearance."""
 
     @property
     def lost_share(self) -> float:
@@ -105,6 +107,7 @@ class Summary:
                 name: {value: estimate.to_json() for value, estimate in group.items()}
                 for name, group in self.groups.items()
             },
+            "terms": {name: estimate.to_json() for name, estimate in self.terms.items()},
         }
 
 
@@ -171,6 +174,7 @@ def summarise(
         pass_at={k: _pass_at(tallies, k, seed) for k in (tries(most) if ks is None else ks)},
         reward=bootstrap_mean([one.mean_reward for one in tallies], seed=seed),
         groups=_groups(tallies, group_by, seed),
+        terms=_terms(rows, seed),
     )
 
 
@@ -188,6 +192,16 @@ def _groups(tallies: Sequence[TaskTally], fields: Sequence[str], seed: int) -> d
         if members:
             groups[name] = {value: _pass_at(members[value], 1, seed) for value in sorted(members, key=_natural)}
     return groups
+
+
+def _terms(rows: Sequence[Trajectory], seed: int) -> dict[str, Estimate]:
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        if status_of(row) != "infra_error":
+            for name, value in row.reward_terms.items():
+                found.setdefault(name, {}).setdefault(row.task_id, []).append(value)
+    means = {name: [float(np.mean(values)) for values in tasks.values()] for name, tasks in found.items()}
+    return {name: bootstrap_mean(values, seed=seed) for name, values in means.items()}
 
 
 def _natural(text: str) -> tuple[bool, float, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shlex
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,7 +20,7 @@ _MOST_KEYS = 10_000
 
 
 class RedisSource(ToolSource):
-    """Keys of a Redis server; the tool is ``redis``, with a ``command`` that is quoted as in a shell.
+    """Keys of a Redis server; the tool is ``redis``, with a ``command`` that may hold quotes.
 
     The setup is an object of keys: a text; a list of texts, for a list; or ``{"hash": {...}}``, ``{"set": [...]}``,
     ``{"zset": {member: score}}``. The end state is ``{"keys": {...}}`` of the same forms, with ``{"expires": form}``
@@ -94,7 +94,7 @@ class RedisSource(ToolSource):
         except redis.TimeoutError:
             self._disconnect()
             raise ToolFault(f"the command took more than {self._command_s:g} s", "timeout") from None
-        except (redis.ConnectionError, OSError) as error:
+        except (redis.RedisError, OSError) as error:
             self._disconnect()
             self._expect_server(error)
             raise ToolFault("the server ended the connection: the answer was too large", "too_large") from None
@@ -152,11 +152,22 @@ class RedisSource(ToolSource):
             self._database = None
 
 
+_WORD = re.compile(r"""\s*((?:[^\s"']|"(?:[^"\\]|\\.)*"|'[^']*')+)(?=\s|$)""", re.DOTALL)
+_PIECE = re.compile(r"""([^"']+)|"((?:[^"\\]|\\.)*)"|'([^']*)'""", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
 def _split(command: str) -> list[str]:
-    try:
-        parts = shlex.split(command)
-    except ValueError as error:
-        raise ToolFault(f"the command cannot be read: {error}", "failed") from None
+    """Splits a command into words; quotes hold words together, and a backslash takes what follows in double ones."""
+    parts, at = [], 0
+    command = command.strip()
+    while at < len(command):
+        word = _WORD.match(command, at)
+        if word is None:
+            raise ToolFault("the command cannot be read: a quote is not closed", "failed")
+        pieces = _PIECE.findall(word[1])
+        parts.append("".join(bare + _ESCAPED.sub(r"\1", double) + single for bare, double, single in pieces))
+        at = word.end()
     if not parts:
         raise ToolFault("expected a command, such as SET color red; got nothing", "failed")
     if parts[0].lower() in _ANYBODYS:

@@ -43,6 +43,10 @@ class Toolbox:
         self._declared: tuple[Tool, ...] = ()
         self._checker = Checker(())
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What is started belongs to this process; a copy starts its own with the next episode.
+        return {**self.__dict__, "_kept": {}, "_sources": {}, "_owners": {}, "_declared": (), "_checker": Checker(())}
+
     @property
     def declared(self) -> tuple[Tool, ...]:
         """What the agent is told of."""

@@ -99,5 +99,7 @@ def _rows(summaries: Sequence[Summary]) -> Iterator[tuple[str, list[str]]]:
         for value in dict.fromkeys(value for s in summaries for value in s.groups.get(field, {})):
             cells = [s.groups.get(field, {}).get(value) for s in summaries]
             yield f"  {field} {value}", ["" if cell is None else cell.percent() for cell in cells]
+    for term in dict.fromkeys(term for s in summaries for term in s.terms):
+        yield f"  {term}", [f"{s.terms[term].value:.3f}" if term in s.terms else "" for s in summaries]
     for status in (status for status in STATUSES if any(status in s.statuses for s in summaries)):
         yield f"  {status}", [str(s.statuses.get(status, 0)) for s in summaries]
