@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
+from collections.abc import Iterator
 
-from bai.envs.tasks.files import Row, read_rows, search_path
-from bai.errors import TaskSetNotFound
+from bai.envs.tasks.files import Row, read_rows
+from bai.envs.tasks.folders import find_files
 
-__all__ = ["answered", "rows"]
-
-_FOLDER = "tools/bfcl"
+__all__ = ["answered", "named", "rows"]
 
 
 def rows(name: str) -> dict[str, Row]:
@@ -20,7 +19,8 @@ def rows(name: str) -> dict[str, Row]:
         MalformedRow: A row breaks the format, or an id comes twice.
     """
     found: dict[str, Row] = {}
-    for row in read_rows(_locate(name)):
+    (path,) = find_files("bfcl", "tools/bfcl", name)
+    for row in read_rows(path):
         key = row.text("id" if "id" in row else "name")
         if key in found:
             raise row.malformed("id", f"{key!r} comes twice")
@@ -44,12 +44,14 @@ def answered(name: str) -> list[tuple[Row, Row]]:
     return pairs
 
 
-def _locate(name: str) -> Path:
-    folders = search_path(_FOLDER)
-    for path in (folder / name for folder in folders):
-        if path.exists():
-            return path
-    raise TaskSetNotFound(
-        f"BFCL's {name} is not on this machine: put it at {folders[-2] / name}, or below a folder that BAI_DATA_DIR "
-        f"names; looked in {', '.join(map(str, folders))}"
-    )
+@contextlib.contextmanager
+def named(row: Row) -> Iterator[None]:
+    """Names the row where what is made of it fails for its form.
+
+    Raises:
+        MalformedRow: Something is missing in it, or of another kind.
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise row.malformed("", f"has not the form of a row of BFCL's: {error!r:.200}") from error

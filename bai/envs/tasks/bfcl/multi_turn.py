@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bai.envs.tasks.bfcl.expressions import read_call
-from bai.envs.tasks.bfcl.files import answered, rows
+from bai.envs.tasks.bfcl.files import answered, named, rows
 from bai.envs.tasks.bfcl.schema import declaration
 from bai.envs.tasks.files import Row
 from bai.envs.tasks.finite import FiniteTaskSet
@@ -48,10 +48,20 @@ def load_bfcl_multi_turn() -> FiniteTaskSet[ToolTask]:
 
 
 def _docs(file: str) -> dict[str, Tool]:
-    return {name: declaration(row) for name, row in rows(f"multi_turn_func_doc/{file}").items()}
+    return {name: _doc(row) for name, row in rows(f"multi_turn_func_doc/{file}").items()}
+
+
+def _doc(row: Row) -> Tool:
+    with named(row):
+        return declaration(row)
 
 
 def _task(row: Row, answer: Row, docs: Mapping[str, Mapping[str, Tool]]) -> ToolTask:
+    with named(row):
+        return _made(row, answer, docs)
+
+
+def _made(row: Row, answer: Row, docs: Mapping[str, Mapping[str, Tool]]) -> ToolTask:
     involved = row.items_of("involved_classes", str)
     for name in involved:
         if name not in APIS:

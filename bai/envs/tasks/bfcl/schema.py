@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from bai.envs.grading.tools.matching import TYPES
 from bai.envs.tools.base import Tool
 
 __all__ = ["declaration", "json_schema"]
@@ -23,7 +24,12 @@ def json_schema(declared: Mapping[str, Any]) -> dict[str, Any]:
     """Gives the JSON Schema (draft 2020-12) of a BFCL type, at any depth.
 
     ``dict`` is an object, ``float`` a number, ``tuple`` an array, and ``any`` is anything; the rest are JSON's names.
+
+    Raises:
+        TypeError: A type is none of BFCL's.
     """
+    if declared["type"] not in TYPES:
+        raise TypeError(f"expected one of the types {', '.join(TYPES)}; got {declared['type']!r:.40}")
     schema = {name: value for name, value in declared.items() if name in _KEPT}
     if declared["type"] != "any":
         schema["type"] = _TYPES.get(declared["type"], declared["type"])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bai.envs.grading.tools.matching import OPTIONAL
-from bai.envs.tasks.bfcl.files import answered, rows
+from bai.envs.tasks.bfcl.files import answered, named, rows
 from bai.envs.tasks.bfcl.schema import declaration
 from bai.envs.tasks.files import Row
 from bai.envs.tasks.finite import FiniteTaskSet
@@ -64,6 +64,11 @@ def _load(category: str, file: str) -> FiniteTaskSet[ToolTask]:
 
 
 def _task(category: str, row: Row, truth: list[dict[str, dict[str, list[Any]]]]) -> ToolTask:
+    with named(row):
+        return _made(category, row, truth)
+
+
+def _made(category: str, row: Row, truth: list[dict[str, dict[str, list[Any]]]]) -> ToolTask:
     functions = {function["name"]: function for function in row.items_of("function", dict)}
     wanted = [(name, allowed) for call in truth for name, allowed in call.items()]
     for name, _ in wanted:

@@ -6,9 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
+from bai.envs.tasks.bfcl.expressions import read_call
+from bai.envs.tasks.bfcl.files import rows
 from bai.envs.tasks.bfcl.multi_turn import APIS, LEFT_OUT, load_bfcl_multi_turn
+from bai.envs.tasks.bfcl.schema import declaration
 from bai.envs.tasks.bfcl.single import gold_call, load_bfcl_simple
 from bai.envs.tasks.tool_sets import load_tool_set
 from bai.envs.tasks.tools import ToolTask
@@ -56,7 +60,8 @@ def test_an_absent_set_says_where_to_put_its_file(name: str, tmp_path: Path, mon
     """The message names the file and the folders that were looked in."""
     monkeypatch.setenv("BAI_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with pytest.raises(TaskSetNotFound, match=r"put it at .*cache.*BAI_DATA_DIR") as caught:
+    where = r"put .*jsonl? into tools/bfcl of the folder that BAI_DATA_DIR names"
+    with pytest.raises(TaskSetNotFound, match=where) as caught:
         load_tool_set(f"bfcl_{name}")
     assert str(tmp_path / "data" / "tools" / "bfcl") in str(caught.value)
 
@@ -121,6 +126,23 @@ def test_malformed_rows_of_single_turns_are_named(folder: Path) -> None:
         load_bfcl_simple()
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"function": [{"name": "add"}]},
+        {"function": [{**FUNCTION, "parameters": {"type": "HashMap", "properties": {}}}]},
+        {"question": [["Add 1."]]},
+        {"question": [[{"role": "user"}]]},
+    ],
+)
+def test_a_row_of_another_form_is_named(changed: dict[str, Any], folder: Path) -> None:
+    """Whatever is missing or of another kind, the error says which file and line."""
+    write(folder, "simple_python.jsonl", {**ROW, **changed})
+    write(folder, "simple_python_answers.jsonl", {"id": "simple_0", "ground_truth": [{"add": {"a": [1]}}]})
+    with pytest.raises(MalformedRow, match=r"simple_python\.jsonl:1: has not the form"):
+        load_bfcl_simple()
+
+
 def test_the_gold_call_is_the_shortest_right_one() -> None:
     """First right values; what may be left out is left out, in objects and in lists of them too."""
     allowed: dict[str, list[Any]] = {
@@ -152,3 +174,16 @@ def test_rows_are_left_out_with_a_reason_and_few_of_them(data_dir: Path) -> None
     assert len(LEFT_OUT) <= 4
     assert all(LEFT_OUT.values())
     assert not LEFT_OUT.keys() & {task.task_id for task in tasks}
+
+
+@pytest.mark.data
+def test_what_is_left_out_breaks_its_own_declaration(data_dir: Path) -> None:
+    """The schema of the function doc refuses a gold call of each row that is left out, and so would the environment."""
+    docs = {name: row for _, file in APIS.values() for name, row in rows(f"multi_turn_func_doc/{file}").items()}
+    tools = {name: declaration(row) for name, row in docs.items()}
+    parameters = {name: tuple(tool.parameters["properties"]) for name, tool in tools.items()}
+    answers = rows("multi_turn_base_answers.jsonl")
+    for task_id in LEFT_OUT:
+        calls = [read_call(text, parameters) for turn in answers[task_id]["ground_truth"] for text in turn]
+        schemas = [jsonschema.Draft202012Validator(tools[call.name].parameters) for call in calls]
+        assert not all(schema.is_valid(call.arguments) for schema, call in zip(schemas, calls, strict=True))
