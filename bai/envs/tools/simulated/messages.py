@@ -84,9 +84,9 @@ class MessageApi(SimulatedApi):
     @tool
     def delete_message(self, receiver_id: str) -> Any:
         """Deletes the latest message that was sent to a user."""
-        inbox = self.state["inbox"]
+        me, inbox = self._me(), self.state["inbox"]
         for index in reversed(range(len(inbox))):
-            if inbox[index] in self._mine() and inbox[index]["receiver_id"] == receiver_id:
+            if (inbox[index]["sender_id"], inbox[index]["receiver_id"]) == (me, receiver_id):
                 del inbox[index]
                 shown = f"The latest message to {receiver_id} was deleted."
                 return {"deleted_status": True, "receiver_id": receiver_id, "message": shown}

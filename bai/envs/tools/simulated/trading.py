@@ -25,7 +25,6 @@ _COMPANIES = {
     "Alphabet": "ALPH",
     "Omega Industries": "OMEG",
     "Quasar Ltd.": "QUAS",
-    "Neptune Systems": "NEPT",
     "Synex Solutions": "SYNX",
     "Amazon": "AMZN",
     "Zeta Corp": "ZETA",
