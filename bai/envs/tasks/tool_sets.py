@@ -18,6 +18,11 @@ TOOL_SETS: dict[str, str] = {
     "spider": "bai.envs.tasks.spider:load_spider",
     "toolalpaca": "bai.envs.tasks.toolalpaca:load_toolalpaca",
     "tau2_retail": "bai.envs.tasks.retail:load_tau2_retail",
+    "bfcl_simple": "bai.envs.tasks.bfcl:load_bfcl_simple",
+    "bfcl_multiple": "bai.envs.tasks.bfcl:load_bfcl_multiple",
+    "bfcl_parallel": "bai.envs.tasks.bfcl:load_bfcl_parallel",
+    "bfcl_irrelevance": "bai.envs.tasks.bfcl:load_bfcl_irrelevance",
+    "bfcl_multi_turn": "bai.envs.tasks.bfcl:load_bfcl_multi_turn",
 }
 """Name to module and what makes it, called with no argument for a finite set; imported when one is wanted."""
 

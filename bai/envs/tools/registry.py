@@ -21,6 +21,14 @@ SOURCES: dict[str, str] = {
     "answered": "bai.envs.tools.answered:AnsweredSource",
     "retail": "bai.envs.tools.retail:RetailSource",
     "mcp": "bai.envs.tools.mcp:MCPSource",
+    "bfcl_file_system": "bai.envs.tools.simulated.file_system:FileSystemApi",
+    "bfcl_math": "bai.envs.tools.simulated.mathematics:MathApi",
+    "bfcl_messages": "bai.envs.tools.simulated.messages:MessageApi",
+    "bfcl_posting": "bai.envs.tools.simulated.posting:PostingApi",
+    "bfcl_tickets": "bai.envs.tools.simulated.tickets:TicketApi",
+    "bfcl_trading": "bai.envs.tools.simulated.trading:TradingApi",
+    "bfcl_travel": "bai.envs.tools.simulated.travel:TravelApi",
+    "bfcl_vehicle": "bai.envs.tools.simulated.vehicle:VehicleApi",
 }
 """Name to module and class; imported when one is made."""
 

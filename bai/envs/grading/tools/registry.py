@@ -16,6 +16,8 @@ JUDGES: dict[str, str] = {
     "retail": "bai.envs.grading.tools.retail:RetailJudge",
     "wanted_calls": "bai.envs.grading.tools.wanted_calls:WantedCallsJudge",
     "calls": "bai.envs.grading.tools.calls:CallsJudge",
+    "bfcl_calls": "bai.envs.grading.tools.bfcl:BFCLCallsJudge",
+    "bfcl_turns": "bai.envs.grading.tools.bfcl:BFCLTurnsJudge",
 }
 """Name to module and class; imported when a task wants one."""
 
