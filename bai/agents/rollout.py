@@ -50,6 +50,8 @@ class Request:
     """The task, or None to let the environment draw it from the seed."""
     group_id: str = ""
     """Unique within the run; empty for one made of the environment, the task and the seed."""
+    part: str = ""
+    """The part of a mixture that it is a draw of; empty where nothing is mixed. Written on the trajectories."""
 
 
 @runtime_checkable
@@ -269,6 +271,8 @@ class RolloutEngine:
             verdict = Verdict(status="infra_error", score=0.0, detail=f"{episode.fault}: {episode.detail}")
         task = getattr(episode.env.unwrapped, "task", None) if episode.env is not None else None
         metadata = {**getattr(task, "metadata", {}), "sample": episode.member, "policy": self.policy.name}
+        if request.part:
+            metadata["part"] = request.part
         if episode.cut:
             metadata["cut"] = True
         if episode.env is not None and isinstance(episode.env.unwrapped, RecordingEnv) and not error:

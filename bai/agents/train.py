@@ -67,7 +67,8 @@ class TrainConfig:
     seed: int = 0
     """Everything drawn at random derives from it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of :class:`~bai.agents.grpo.settings.GRPOSettings`, such as ``{"group_size": 16, "lr": 2e-4}``."""
+    """Fields of :class:`~bai.agents.grpo.settings.GRPOSettings`, such as ``{"group_size": 16, "lr": 2e-4}``; among them
+    ``mixture``, which mixes environments in exact shares (:mod:`bai.agents.grpo.mixing`)."""
     num_env_runners: int = 0
     """Sampling processes; 0 samples in this one."""
     num_learners: int = 0
@@ -164,7 +165,8 @@ def train(config: TrainConfig, *, on_progress: Callable[[Progress], None] | None
     """
     algorithm_config = config.algorithm_config()
     algorithm_config.validate()
-    check_arguments(config.env, config.env_config)
+    for part in algorithm_config.settings.parts or ("",):
+        check_arguments(*algorithm_config.environment_of(part))
     run = _RunDirectory(Path(config.out))
     with directory_lock(run.root, "training in"):
         run.claim(config)

@@ -8,6 +8,7 @@ __all__ = ["ENV_IDS", "register_envs"]
 
 ENV_IDS: dict[str, str] = {
     "bai/Coding-v0": "bai.envs.coding:CodingEnv",
+    "bai/Mathematics-v0": "bai.envs.mathematics:MathematicsEnv",
     "bai/SWEBench-v0": "bai.envs.swebench:SWEBenchEnv",
     "bai/ToolUse-v0": "bai.envs.tooluse:ToolUseEnv",
 }

@@ -31,6 +31,7 @@ from bai.agents.grpo.config import GRPOConfig
 from bai.agents.grpo.control import shuffle_rewards
 from bai.agents.grpo.faults import ErrorBudget, Faults
 from bai.agents.grpo.metrics import batch_metrics, comparison_metrics, sampling_metrics
+from bai.agents.grpo.mixing import parts_of_step, parts_to_replace
 from bai.agents.grpo.plan import derive_seed, plan_prompts
 from bai.agents.grpo.runner import TextEnvRunner
 from bai.agents.grpo.startup import needed_cpus, own_cpus, start_ray
@@ -136,6 +137,7 @@ class GRPO(Algorithm):
         chosen: list[Trajectory] = []
         sampled: list[Trajectory] = []
         requested, missing = 0, settings.prompts_per_step
+        parts = parts_of_step(settings.parts, seed=self.config.seed, iteration=self.iteration, prompts=missing)
         for round_index in range(1 + settings.dynamic_sampling_rounds):
             requests = plan_prompts(
                 seed=self.config.seed,
@@ -143,6 +145,7 @@ class GRPO(Algorithm):
                 round_index=round_index,
                 prompts=missing,
                 group_size=settings.group_size,
+                parts=parts,
             )
             fresh = self._collector.collect(requests, faults)
             sampled += fresh
@@ -151,6 +154,7 @@ class GRPO(Algorithm):
                 return sampled, sampled, requested
             informative = _informative(fresh)
             chosen += [trajectory for trajectory in fresh if trajectory.group_id in informative]
+            parts = parts_to_replace(requests, informative)
             missing -= len(informative)
             if missing == 0:
                 break

@@ -125,6 +125,14 @@ class GRPOConfig(AlgorithmConfig):
         super().training(**passed_on)
         return self
 
+    def environment_of(self, part: str = "") -> tuple[Any, dict[str, Any]]:
+        """Gives the environment of a part of the mixture, or the run's, and the arguments to make it with."""
+        own = dict(self.env_config)
+        if not part:
+            return self.env, own
+        options = self.settings.parts[part]
+        return (options.env, dict(options.env_config)) if options.env else (self.env, {**own, **options.env_config})
+
     @property
     def settings(self) -> GRPOSettings:
         """The settings, checked.

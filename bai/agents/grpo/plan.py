@@ -19,7 +19,9 @@ _SEED_BITS = 31
 """Gymnasium passes a seed on to generators that take 32 bits; one is kept for the sign."""
 
 
-def plan_prompts(*, seed: int, iteration: int, round_index: int, prompts: int, group_size: int) -> list[Request]:
+def plan_prompts(
+    *, seed: int, iteration: int, round_index: int, prompts: int, group_size: int, parts: Sequence[str] = ()
+) -> list[Request]:
     """Gives the prompts of one round of sampling.
 
     Args:
@@ -28,25 +30,28 @@ def plan_prompts(*, seed: int, iteration: int, round_index: int, prompts: int, g
         round_index: 0 for the first sampling of the iteration, then one more for each replacement of groups.
         prompts: How many.
         group_size: Completions of each.
+        parts: The part of a mixture that each is a draw of; empty where nothing is mixed.
     """
     return [
         Request(
             seed=derive_seed(seed, iteration, round_index, index),
             n=group_size,
             group_id=f"{iteration}/{round_index}/{index}",
+            part=parts[index] if parts else "",
         )
         for index in range(prompts)
     ]
 
 
 def deal(requests: Sequence[Request], runners: Sequence[int]) -> dict[int, list[Request]]:
-    """Spreads requests over runners in turn; a runner left without one is left out.
+    """Spreads requests over runners in turn, those of each part evenly; a runner left without one is left out.
 
     Args:
         requests: In order.
         runners: Numbers of the runners, at least one.
     """
-    shares = {runner: list(requests[start :: len(runners)]) for start, runner in enumerate(runners)}
+    ordered = sorted(requests, key=lambda request: request.part)
+    shares = {runner: ordered[start :: len(runners)] for start, runner in enumerate(runners)}
     return {runner: share for runner, share in shares.items() if share}
 
 

@@ -8,7 +8,7 @@ Where runner and learner share a process they share the model too.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -21,6 +21,7 @@ from bai.agents.environments import make_env
 from bai.agents.grpo.reply import RunnerReply
 from bai.agents.policies.local import LocalPolicy
 from bai.agents.rollout import Request, RolloutEngine
+from bai.types import Trajectory
 
 __all__ = ["NO_WEIGHTS", "TextEnvRunner"]
 
@@ -40,7 +41,7 @@ class TextEnvRunner(EnvRunner, Checkpointable):
         self.weights_version = NO_WEIGHTS
         self.module: Any = None
         self._learner: Any = None
-        self._engine: RolloutEngine | None = None
+        self._engines: dict[str, RolloutEngine] = {}
         if self.worker_index:
             _use_threads(int(config.num_cpus_per_env_runner))
 
@@ -64,15 +65,21 @@ class TextEnvRunner(EnvRunner, Checkpointable):
         Args:
             requests: Prompts, and how many completions of each.
         """
-        engine = self._build()
+        if self.module is None:
+            self.make_module()
         version = self.held_version()
         was_training = self.module.training
         self.module.eval()
         try:
-            trajectories = engine.collect(requests, self.config.settings.sampling, weights_version=version)
+            found = {part: self._collect(part, requests, version) for part in {request.part for request in requests}}
         finally:
             self.module.train(was_training)
+        trajectories = [next(found[request.part]) for request in requests for _ in range(request.n)]
         return RunnerReply(runner=self.worker_index or 0, weights_version=version, trajectories=tuple(trajectories))
+
+    def _collect(self, part: str, requests: Sequence[Request], version: int) -> Iterator[Trajectory]:
+        wanted = [request for request in requests if request.part == part]
+        return iter(self._engine(part).collect(wanted, self.config.settings.sampling, weights_version=version))
 
     def held_version(self) -> int:
         """Version of the weights that the next sample will use; counts the learner's updates."""
@@ -103,29 +110,27 @@ class TextEnvRunner(EnvRunner, Checkpointable):
         self.weights_version = version
         return self.module
 
-    def make_env(self) -> gym.Env[str, str]:
-        """Makes one environment of ``config.env`` with ``config.env_config``."""
-        env, kwargs = self.config.env, dict(self.config.env_config)
+    def make_env(self, part: str = "") -> gym.Env[str, str]:
+        """Makes one environment of ``config.env`` with ``config.env_config``, or of a part of the mixture."""
+        env, kwargs = self.config.environment_of(part)
         return make_env(env, kwargs) if isinstance(env, str) else env(**kwargs)
 
     def make_module(self) -> None:
         """Builds the policy's module from ``config``."""
         self.module = self.config.get_rl_module_spec(spaces=self.get_spaces(), inference_only=True).build()
 
-    def _build(self) -> RolloutEngine:
-        if self._engine is None:
-            if self.module is None:
-                self.make_module()
-            env = self.config.env
-            self._engine = RolloutEngine(
-                self.make_env,
+    def _engine(self, part: str) -> RolloutEngine:
+        if part not in self._engines:
+            env, _ = self.config.environment_of(part)
+            self._engines[part] = RolloutEngine(
+                lambda: self.make_env(part),
                 LocalPolicy(
                     self.module.model, self.config.load_tokenizer(), name=f"weights of {self.config.model_dir}"
                 ),
                 env_id=env if isinstance(env, str) else env.__name__,
                 concurrency=self.config.env_concurrency,
             )
-        return self._engine
+        return self._engines[part]
 
     # What RLlib asks of a runner.
 
@@ -153,9 +158,8 @@ class TextEnvRunner(EnvRunner, Checkpointable):
         return []
 
     def stop(self) -> None:
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        while self._engines:
+            self._engines.popitem()[1].close()
 
     def pid(self) -> int:
         """Number of the process it runs in."""

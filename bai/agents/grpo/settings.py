@@ -34,6 +34,7 @@ from bai.agents.grpo.method import (
     Schedule,
     preset,
 )
+from bai.agents.grpo.mixing import PartOptions, read_mixture
 from bai.errors import ConfigError
 from bai.policy import Sampling
 
@@ -67,6 +68,8 @@ class GRPOSettings:
     dynamic_sampling_rounds: int = 0
     """How often groups whose rewards are all equal are replaced by new prompts (DAPO); 0 keeps them."""
 
+    mixture: dict[str, Any] | None = None
+    """Several environments in exact shares (:mod:`bai.agents.grpo.mixing`); None samples the run's alone."""
     shuffle_rewards: bool = False
     """Deals each iteration's rewards out at random: a control that must not learn (:mod:`bai.agents.grpo.control`)."""
     # The method. None takes the preset's value.
@@ -143,8 +146,13 @@ class GRPOSettings:
             _check_range(name, getattr(self, name), low, high)
         if self.temperature == 0:
             raise ConfigError("temperature must be above 0, for the members of a greedy group are all equal; got 0")
-        for _ in (self.sampling, self.published, self.optimizer, self.module):
+        for _ in (self.sampling, self.published, self.optimizer, self.module, self.parts):
             pass
+
+    @cached_property
+    def parts(self) -> dict[str, PartOptions]:
+        """The parts of the mixture by their names; empty where nothing is mixed."""
+        return read_mixture(self.mixture)
 
     @cached_property
     def sampling(self) -> Sampling:

@@ -11,7 +11,7 @@ import textwrap
 
 from bai.envs.tasks.coding import CodingTask
 
-__all__ = ["assemble", "extract_code", "with_adapter"]
+__all__ = ["assemble", "extract_code", "fenced_python", "with_adapter"]
 
 # Possessive throughout: a line of a mebibyte must not be tried at every split.
 _FENCE = re.compile(r"^ {0,3}(`{3,}+|~{3,}+)[ \t]*+([\w+-]*+)[^`]*+$")
@@ -30,6 +30,12 @@ def extract_code(answer: str) -> str:
             if language in languages:
                 return block
     return answer
+
+
+def fenced_python(answer: str) -> str | None:
+    """Gives the last fenced block marked as Python; None where there is none."""
+    blocks = _blocks(answer.replace("\r\n", "\n").split("\n"))
+    return next((block for language, block in reversed(blocks) if language in _PYTHON), None)
 
 
 def _blocks(lines: list[str]) -> list[tuple[str, str]]:

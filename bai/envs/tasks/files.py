@@ -180,18 +180,23 @@ def search_path(kind: str = "code") -> list[Path]:
     return [folder for root in roots for folder in (root / kind, root)]
 
 
-def locate(task_set: str, file_name: str) -> Path:
+def locate(task_set: str, file_name: str, kind: str = "code") -> Path:
     """Finds a file of a public set, or the same rows in another dress.
 
     Beside ``file_name`` these names are good: without ``.gz`` or with it, ``TASK_SET.parquet``, and a
     directory ``TASK_SET`` that ``datasets`` saved.
+
+    Args:
+        task_set: Its name.
+        file_name: Of the file.
+        kind: As in :func:`search_path`.
 
     Raises:
         TaskSetNotFound: It is in none of the folders; the message says where to put which file.
     """
     plain = file_name.removesuffix(".gz")
     names = list(dict.fromkeys([file_name, plain, f"{plain}.gz", f"{task_set}.parquet", task_set]))
-    folders = search_path()
+    folders = search_path(kind)
     for path in (folder / name for folder in folders for name in names):
         if path.exists():
             return path

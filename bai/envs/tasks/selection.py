@@ -1,4 +1,4 @@
-"""What the loaders of task sets share: telling whether files changed, and picking tasks by their metadata."""
+"""What the loaders of task sets share: telling whether files changed, picking tasks by their metadata, their order."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from bai.envs.tasks.finite import FiniteTaskSet
 from bai.errors import ConfigError
 from bai.types import Task
 
-__all__ = ["Stamp", "filtered", "stamp"]
+__all__ = ["Stamp", "filtered", "shuffled", "stamp"]
 
 T = TypeVar("T", bound=Task)
 
@@ -35,6 +37,19 @@ def filtered(tasks: FiniteTaskSet[T], wanted: dict[str, Any]) -> FiniteTaskSet[T
         there = {field: sorted({str(task.metadata.get(field)) for task in tasks}) for field in wanted}
         raise ConfigError(f"task set {tasks.name!r} has no task with {wanted}; it has {there}")
     return FiniteTaskSet(tasks.name, kept)
+
+
+def shuffled(tasks: FiniteTaskSet[T], seed: int) -> FiniteTaskSet[T]:
+    """Gives the same tasks in an order that ``seed``, at least 0, fixes.
+
+    Raises:
+        ConfigError: It is no such number.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ConfigError(f"seed must be a whole number of at least 0; got {seed!r:.80}")
+    listed = list(tasks)
+    order = np.random.default_rng(seed).permutation(len(listed))
+    return FiniteTaskSet(tasks.name, (listed[int(place)] for place in order))
 
 
 def _has(task: Task, field: str, value: Any) -> bool:

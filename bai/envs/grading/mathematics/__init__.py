@@ -1,0 +1,1 @@
+"""Judging answers as mathematics: what an agent said, read, and held against the gold answer."""

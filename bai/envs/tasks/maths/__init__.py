@@ -1,0 +1,1 @@
+"""Tasks of mathematics: public sets, and a generator of our own."""

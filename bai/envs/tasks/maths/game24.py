@@ -1,0 +1,110 @@
+"""Game of 24: 1,362 puzzles, each of four numbers to combine to 24.
+
+Source: the puzzles of 4nums.com with the times people took, used by Yao et al. 2023, "Tree of Thoughts"
+(arXiv:2305.10601), whose test puzzles, ranks 901 to 1,000, are the split ``test`` here; file ``game24.csv`` with
+``Rank`` and ``Puzzles``. Every puzzle can be solved. Difficulty is the fifth of the ranks that a puzzle is in, 1 the
+easiest.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from itertools import combinations
+from pathlib import Path
+
+from bai.envs.tasks.files import locate
+from bai.envs.tasks.finite import FiniteTaskSet
+from bai.envs.tasks.maths.task import MathTask
+from bai.errors import MalformedRow
+
+__all__ = ["TARGET", "combine", "load_game24", "puzzle"]
+
+TARGET = 24
+_TEST = range(901, 1001)
+
+Term = tuple[Fraction, str]
+"""A value, and an expression of it."""
+
+
+def load_game24(path: Path | None = None) -> FiniteTaskSet[MathTask]:
+    """Loads the puzzles.
+
+    Raises:
+        TaskSetNotFound: The file is not on this machine.
+        MalformedRow: A row breaks the format.
+    """
+    path = path or locate("game24", "game24.csv", kind="math")
+    rows = list(_rows(path))
+    return FiniteTaskSet("game24", (_task(rank, numbers, len(rows)) for rank, numbers in rows))
+
+
+def _rows(path: Path) -> Iterator[tuple[int, tuple[int, ...]]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        for line, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                yield int(row["Rank"]), tuple(int(item) for item in row["Puzzles"].split())
+            except (KeyError, ValueError, TypeError, AttributeError) as error:
+                raise MalformedRow(str(path), line, "", f"expected a rank and a puzzle of numbers; {error}") from error
+
+
+def _task(rank: int, numbers: tuple[int, ...], count: int) -> MathTask:
+    metadata = {
+        "source": "game24",
+        "split": "test" if rank in _TEST else "train",
+        "difficulty": 1 + (rank - 1) * 5 // count,
+    }
+    return puzzle(f"game24/{rank}", numbers, metadata)
+
+
+def puzzle(task_id: str, numbers: tuple[int, ...], metadata: Mapping[str, object]) -> MathTask:
+    """Makes the task of combining numbers to 24."""
+    listed = " ".join(map(str, numbers))
+    return MathTask(
+        task_id=task_id,
+        prompt=f"Combine the numbers {listed} with +, -, * and / to get 24. Use each number exactly once.",
+        metadata=metadata,
+        gold=str(TARGET),
+        operands=numbers,
+    )
+
+
+def combine(numbers: tuple[int, ...], target: int = TARGET) -> str | None:
+    """Gives an expression that uses each number once and comes to ``target``; None where there is none."""
+    found = _combined([(Fraction(number), str(number)) for number in numbers], Fraction(target))
+    return found and found.removeprefix("(").removesuffix(")") if found and _is_wrapped(found) else found
+
+
+def _is_wrapped(text: str) -> bool:
+    """Whether the first bracket is closed by the last."""
+    depth = 0
+    for place, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return place == len(text) - 1
+    return False
+
+
+def _combined(terms: list[Term], target: Fraction) -> str | None:
+    if len(terms) == 1:
+        return terms[0][1] if terms[0][0] == target else None
+    for one, other in combinations(range(len(terms)), 2):
+        rest = [term for place, term in enumerate(terms) if place not in (one, other)]
+        for term in _results(terms[one], terms[other]):
+            found = _combined([*rest, term], target)
+            if found:
+                return found
+    return None
+
+
+def _results(first: Term, second: Term) -> Iterator[Term]:
+    (a, left), (b, right) = first, second
+    yield a + b, f"({left} + {right})"
+    yield a * b, f"({left} * {right})"
+    yield a - b, f"({left} - {right})"
+    yield b - a, f"({right} - {left})"
+    if b:
+        yield a / b, f"({left} / {right})"
+    if a:
+        yield b / a, f"({right} / {left})"
