@@ -9,6 +9,7 @@ __all__ = ["ENV_IDS", "register_envs"]
 ENV_IDS: dict[str, str] = {
     "bai/Coding-v0": "bai.envs.coding:CodingEnv",
     "bai/SWEBench-v0": "bai.envs.swebench:SWEBenchEnv",
+    "bai/Notebook-v0": "bai.envs.notebook:NotebookEnv",
 }
 """Id to entry point. The module of each has a ``make_vector`` too, the vector entry point."""
 

@@ -21,7 +21,7 @@ from bai.envs.machines.environment import Environment, finish, site_packages
 from bai.envs.sandbox import layout
 from bai.errors import MissingDependency
 
-__all__ = ["DISTRIBUTIONS", "light_environment"]
+__all__ = ["DISTRIBUTIONS", "begin", "light_environment"]
 
 GENERATION = 2
 """Counts the ways in which it was made; part of its key."""
@@ -61,7 +61,8 @@ def _version(name: str) -> str:
         raise MissingDependency(name, "pip install pytest", "running the tests of a library") from error
 
 
-def _make(draft: Path, python: str, key: str, packages: tuple[str, ...]) -> None:
+def begin(draft: Path, python: str) -> Path:
+    """Starts an environment on the interpreter that bai runs on, without packages; gives the folder for these."""
     site = site_packages(draft, python)
     (draft / "bin").mkdir(parents=True)
     site.mkdir(parents=True)
@@ -71,6 +72,11 @@ def _make(draft: Path, python: str, key: str, packages: tuple[str, ...]) -> None
     (draft / "pyvenv.cfg").write_text(
         f"home = {Path(program).parent}\ninclude-system-site-packages = false\nversion = {python}\n", encoding="utf-8"
     )
+    return site
+
+
+def _make(draft: Path, python: str, key: str, packages: tuple[str, ...]) -> None:
+    site = begin(draft, python)
     (draft / "bin" / "pytest").write_text(_PYTEST, encoding="utf-8")
     (draft / "bin" / "pytest").chmod(0o755)
     for name in DISTRIBUTIONS:
@@ -82,7 +88,7 @@ def _make(draft: Path, python: str, key: str, packages: tuple[str, ...]) -> None
         folder=str(draft),
         python=python,
         prefix=os.path.realpath(sys.base_prefix),
-        program=program,
+        program=layout.interpreter(),
         wanted=python.rpartition(".")[0],
         imports=(".",),
         packages=packages,
