@@ -45,7 +45,114 @@ class _Progress:
 
 
 class NotebookEnv(TextEnv[NotebookTask]):
-    """DOCSTRING"""
+    """Answer a question about tables in a live Jupyter notebook.
+
+    ## Description
+
+    Each episode poses one question about tables that lie in the working directory: one of `tables`, our own generator,
+    whose answers are computed as the tables are drawn, or one of DABench. The agent works step by step: it thinks, runs a
+    cell of Python, is told what came of it, and in the end gives named values. Cells run in a real IPython shell in a
+    sandbox, which keeps its state from cell to cell. The labels stay outside, and the answer alone is judged: nothing
+    that a cell prints, shows or changes in the shell counts.
+
+    A cell that fails is written anew: the next cell takes its place, in the saved notebook too, and its number. What
+    it did before it failed stays done.
+
+    ## Action Space
+
+    `UnicodeText(1048576)`: any string of at most 1 Mi characters. A step is
+
+    ```
+    <step><thought>...</thought><action>python_executor</action><action_input>code</action_input></step>
+    ```
+
+    and the last one `<stop_analysis><thought>...</thought><answer>@mean[3.21]</answer></stop_analysis>`. It is read
+    [leniently](../notebooks.md): tags in any case, missing closing tags, code in a fence. What follows the first step
+    is passed over. A text without code or answer counts as a step that failed.
+
+    ## Observation Space
+
+    `UnicodeText(1048576)`: after `reset`, how to answer (with `prompt="full"`), the question, the form of the answer and
+    the files. After a step `<observation>...</observation>` with what the cell printed and showed (pictures by their
+    kind) and its traceback, and how many steps are left; after one that failed, also a line that says so. Of more
+    than `max_output` characters the middle is left out, and how much that was is said. After the last step, the empty
+    string.
+
+    ## Rewards
+
+    Nothing until the episode ends; then, with `reward="binary"`, 1.0 if all values are right and else 0.0, or, with
+    `reward="fraction"`, the share of values that are. Questions for a picture count its absence as one more value that is
+    wrong. 0.0 without an answer, and where a cell ended the shell. `info["reward_terms"]["answers"]` is the share.
+
+    ## Starting State
+
+    A task drawn by the environment's own generator (`reset(seed=...)`), or the one that `reset(options={"task_id": ...})`
+    names, and a fresh shell whose workspace holds the task's tables. The first `reset` makes the machine that shells run
+    on, where it is not in the cache, and a first shell; later ones fork that. `reset` raises `bai.errors.InfraError` if
+    there can be none.
+
+    ## Episode End
+
+    Terminated at the answer; at step number `max_steps`; when `max_errors` steps in a row have failed; and when a cell
+    ends the shell: by `exit` or a crash (status `crashed`), by running longer than `cell_s` (`timeout`), by taking too much
+    memory, a `MemoryError` that leaves the cell included (`memory`). Truncated if the machinery failed: then the reward is
+    0.0, `info["error"]` names the fault, and the episode is to be left out, not scored.
+
+    ## Information
+
+    `task_id`; `verdict`: None until the episode ends, then `status` (`passed`, `failed`, `timeout`, `crashed`, `memory` or
+    `infra_error`), `score` and `detail`, which never holds a value; `reward_terms`: `answers`, once judged; `error`:
+    None, or the fault of the machinery.
+
+    ## Saving
+
+    `env.unwrapped.save("episode.ipynb")` writes the episode as a notebook that Jupyter opens and `nbclient` runs again,
+    and `env.unwrapped.notebook()` gives it as a dictionary; see [notebooks](../notebooks.md).
+
+    ## Arguments
+
+    ```python
+    gym.make("bai/Notebook-v0", task_set="tables", family=["group", "join"], difficulty=2)
+    ```
+
+    | argument | default | meaning |
+    | --- | --- | --- |
+    | `task_set` | `"tables"` | `tables` or `dabench` |
+    | `split` | `None` | `train` (None) or `heldout` of `tables` |
+    | `family` | `None` | of `tables`: one or several of `clean`, `join`, `group`, `test`, `regress`, `plot`; None: all |
+    | `difficulty` | `None` | one or several of 1, 2, 3 (`tables`), or of `easy`, `medium`, `hard` (`dabench`); None: all |
+    | `max_steps` | `30` | steps in an episode |
+    | `max_errors` | `5` | failed steps in a row that end it |
+    | `max_output` | `10000` | characters of output that an observation shows |
+    | `cell_s` | `60.0` | seconds that a cell may run |
+    | `memory_mb` | `1024` | mebibytes of memory of all shells of the environment together, those of snapshots included; its libraries take about 100 |
+    | `reward` | `"binary"` | `binary` or `fraction` |
+    | `prompt` | `"full"` | `full`: the first observation says how to answer; `task`: it is the task alone |
+    | `packages` | `None` | distributions that cells may import, beside IPython, pandas, matplotlib and what they need; None: SciPy and scikit-learn, where they are installed |
+    | `sandbox` | `"auto"` | `docker`, `bubblewrap`, `process`, or the strongest that works here |
+    | `cache_dir` | `None` | the folder that the machine is kept in; None: `bai` in `XDG_CACHE_HOME` or `~/.cache` |
+    | `render_mode` | `None` | `ansi`: `render()` returns the transcript; `human`: it is printed |
+
+    ## Snapshots
+
+    `snapshot`, `restore` and `fork` branch the live shell: variables, imports, figures, open files and the workspace. A
+    shell with a thread, a socket or a child process cannot be branched: `CannotFork` says which. A snapshot that went to
+    another process, or whose live copy is lost, is restored by running its cells again, which `stats["revived"]` tells.
+
+    ## Vectorization
+
+    `gym.make_vec("bai/Notebook-v0", num_envs=8)` gives a [`SandboxVectorEnv`](../vector.md), which steps all of them at
+    once; `bai.make_vec` adds wrappers. With Gymnasium's own `vectorization_mode="async"`, pass
+    `vector_kwargs={"shared_memory": False}`. Each environment has a sandbox of its own; forks live in their original's.
+
+    ## References
+
+    The dialogue: Datarus-R1 (arXiv:2508.13382). DABench: Hu et al. 2024 (arXiv:2401.05507).
+
+    ## Version History
+
+    - v0: first version.
+    """  # noqa: E501 - a table's row is one line
 
     def __init__(
         self,
@@ -184,8 +291,8 @@ class NotebookEnv(TextEnv[NotebookTask]):
         """Gives the episode so far as a notebook document, of nbformat 4.5.
 
         Args:
-            failures: Whether failed cells stay, tagged ``raises-exception``. Else each is replaced by the cell after it,
-                with the same number; a cell that needs what a failed one did before it failed then lacks that.
+            failures: Whether failed cells stay, tagged ``raises-exception``. Else each is replaced by the cell after
+                it, with the same number; a cell that needs what a failed one did before it failed then lacks that.
 
         Raises:
             ConfigError: There is no episode.
@@ -221,7 +328,7 @@ class NotebookEnv(TextEnv[NotebookTask]):
         return path
 
     def record(self) -> dict[str, Any]:
-        """Gives what an evaluation keeps of the episode beside its verdict: ``cells``, and ``answer`` if there is one."""
+        """Gives what an evaluation keeps of the episode beside its verdict: ``cells``, and ``answer`` where given."""
         cells = [{"source": cell.source, "failed": cell.failed} for cell in self._progress.cells]
         return {"cells": cells, **({} if self._progress.answer is None else {"answer": self._progress.answer})}
 
@@ -255,7 +362,8 @@ class NotebookEnv(TextEnv[NotebookTask]):
         if task.solution:
             done = self._progress.steps
             thought = "<thought>All of it takes one cell.</thought>"
-            yield f"<step>\n{thought}\n<action>{ACTION}</action>\n<action_input>\n{task.solution}\n</action_input>\n</step>"
+            code = f"<action_input>\n{task.solution}\n</action_input>"
+            yield f"<step>\n{thought}\n<action>{ACTION}</action>\n{code}\n</step>"
             # Whoever lists the actions before taking them gets the gold answer; else it is what the cell printed.
             if self.task is task and self._progress.steps > done and self._progress.cells:
                 printed = tell(self._progress.cells[-1].outputs, self._max_output)

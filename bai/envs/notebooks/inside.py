@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 import time
 from typing import Any
@@ -62,6 +63,7 @@ class Recorder:
 
     def show(self, kind: str, data: Any, metadata: Any, **more: Any) -> dict[str, Any] | None:
         """Keeps rich output, where there is room for it."""
+        _collect_descriptors()
         plain = {str(mime): _plain(value) for mime, value in dict(data).items() if value is not None}
         size = sum(len(value) if isinstance(value, str) else len(json.dumps(value)) for value in plain.values())
         pictures = any(mime.startswith("image/") for mime in plain)
@@ -110,6 +112,7 @@ class Stream(io.TextIOBase):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        _collect_descriptors()
         _shell.recorder.write(self.name, text)
         return len(text)
 
@@ -141,6 +144,8 @@ def open_shell(site: str, preload: list[str]) -> str:
         _draw_once()
     _wait_for_threads()
     _collect_descriptors()
+    # Whatever lies here is copied at every fork, and what fonts there are is known by now.
+    shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
     _shell.recorder = Recorder()
     return str(IPython.__version__)
 
@@ -208,6 +213,7 @@ def _make_shell() -> Any:
         recorder = Recorder()
 
         def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
+            _collect_descriptors()
             lines = [_ANSI.sub("", str(line)) for line in stb]
             error = {"output_type": "error", "ename": etype.__name__, "evalue": str(evalue), "traceback": lines}
             self.recorder.add(error)
@@ -228,6 +234,7 @@ def _make_shell() -> Any:
     settings.InteractiveShell.colors = "nocolor"
     settings.InteractiveShell.autoindent = False
     shell = Shell.instance(config=settings)
+    shell.db = {}  # magics would keep it in files, in a place that forks have left
     shell.loop_runner, shell.loop_runner_map = _run_alone, {"asyncio": (_run_alone, True)}
     shell.events.register("post_execute", _bound_figures)
     return shell
@@ -269,7 +276,8 @@ def _refuse_input(*_: Any, **__: Any) -> Any:
     raise StdinNotImplementedError(_NO_INPUT)
 
 
-# What is written to descriptors 1 and 2 without Python's streams goes to files without names.
+# What is written to descriptors 1 and 2 without Python's streams goes to files without names, which are looked at
+# before each output, so that all come in order.
 
 
 def _catch_descriptors(place: str) -> None:

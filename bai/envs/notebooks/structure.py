@@ -29,8 +29,8 @@ def structure_score(texts: str | Sequence[str]) -> float:
         texts: As they were written, the closing tags included: sampling with ``stop=("</step>",)`` has to keep them.
 
     Returns:
-        A number in [0, 1]: the mean of :data:`CHECKS` over the texts; of an episode, the mean of that and of whether its
-        last text, and no other, is a ``<stop_analysis>``. 0 for no texts.
+        A number in [0, 1]: the mean of :data:`CHECKS`; of an episode, the mean over its texts and one point more, for
+        whether its last text, and no other, is a ``<stop_analysis>``. 0 for no texts.
     """
     if isinstance(texts, str):
         return sum(check(texts) for check in CHECKS.values()) / len(CHECKS)

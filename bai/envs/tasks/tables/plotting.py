@@ -79,8 +79,8 @@ def _points(theme: Theme, rows: Rows, bars: int) -> tuple[str, dict[str, object]
     top = best({str(at): float(distance) for at, distance in enumerate(away)})
     text = (
         f"Draw {theme.y} over {theme.x} of all rows in {theme.table}.csv as points, and the line of least squares "
-        "through them. Which row is farthest from the line, measured upright (@id), how far is it (@distance), and how high is "
-        f"the line at {theme.x} = {bars} (@height)?"
+        "through them. Which row is farthest from the line, measured upright (@id), how far is it (@distance), and how "
+        f"high is the line at {theme.x} = {bars} (@height)?"
     )
     code = [
         f"slope, start = np.polyfit(df['{theme.x}'], df['{theme.y}'], 1)",
