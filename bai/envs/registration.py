@@ -8,9 +8,10 @@ __all__ = ["ENV_IDS", "register_envs"]
 
 ENV_IDS: dict[str, str] = {
     "bai/Coding-v0": "bai.envs.coding:CodingEnv",
-    "bai/Mathematics-v0": "bai.envs.mathematics:MathematicsEnv",
     "bai/SWEBench-v0": "bai.envs.swebench:SWEBenchEnv",
+    "bai/Notebook-v0": "bai.envs.notebook:NotebookEnv",
     "bai/ToolUse-v0": "bai.envs.tooluse:ToolUseEnv",
+    "bai/Mathematics-v0": "bai.envs.mathematics:MathematicsEnv",
 }
 """Id to entry point. The module of each has a ``make_vector`` too, the vector entry point."""
 

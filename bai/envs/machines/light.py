@@ -24,7 +24,7 @@ from bai.envs.machines.pip import run_pip
 from bai.envs.sandbox import layout
 from bai.errors import DataError, InfraError, MissingDependency, SandboxUnavailable
 
-__all__ = ["DISTRIBUTIONS", "light_environment"]
+__all__ = ["DISTRIBUTIONS", "begin", "light_environment"]
 
 GENERATION = 2
 """Counts the ways in which it was made; part of its key."""
@@ -78,7 +78,8 @@ def _version(name: str) -> str:
         raise MissingDependency(name, "pip install pytest", "running the tests of a library") from error
 
 
-def _make(draft: Path, python: str, key: str, packages: tuple[str, ...], requires: tuple[str, ...]) -> None:
+def begin(draft: Path, python: str) -> Path:
+    """Starts an environment on the interpreter that bai runs on, without packages; gives the folder for these."""
     site = site_packages(draft, python)
     (draft / "bin").mkdir(parents=True)
     site.mkdir(parents=True)
@@ -86,6 +87,11 @@ def _make(draft: Path, python: str, key: str, packages: tuple[str, ...], require
     for name in ("python", "python3", Path(site.parent).name):
         (draft / "bin" / name).symlink_to(program)
     (draft / "pyvenv.cfg").write_text(configuration(program, python), encoding="utf-8")
+    return site
+
+
+def _make(draft: Path, python: str, key: str, packages: tuple[str, ...], requires: tuple[str, ...]) -> None:
+    site = begin(draft, python)
     (draft / "bin" / "pytest").write_text(_PYTEST, encoding="utf-8")
     (draft / "bin" / "pytest").chmod(0o755)
     if requires:
@@ -99,7 +105,7 @@ def _make(draft: Path, python: str, key: str, packages: tuple[str, ...], require
         folder=str(draft),
         python=python,
         prefix=os.path.realpath(sys.base_prefix),
-        program=program,
+        program=layout.interpreter(),
         wanted=python.rpartition(".")[0],
         imports=(".",),
         packages=packages,

@@ -1,0 +1,51 @@
+"""From a name to a task set for notebooks."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from bai.envs.tasks.base import TaskSet
+from bai.envs.tasks.finite import FiniteTaskSet
+from bai.envs.tasks.notebook import NotebookTask
+from bai.envs.tasks.notebook_dabench import find_dabench, load_dabench
+from bai.envs.tasks.selection import Stamp, filtered, stamp
+from bai.envs.tasks.tables import TablesTaskSet
+from bai.errors import ConfigError, TaskSetNotFound
+
+__all__ = ["NOTEBOOK_SETS", "load_notebook_set"]
+
+NOTEBOOK_SETS = ("tables", "dabench")
+"""Names of the sets."""
+
+
+def load_notebook_set(name: str, **filters: Any) -> TaskSet[NotebookTask]:
+    """Gives a task set; files that were read before are read again only if they have changed since.
+
+    Args:
+        name: ``tables`` or ``dabench``.
+        filters: ``split``, ``family`` and ``difficulty``, where the set has them; None means no filter. ``dabench`` has
+            ``difficulty`` alone: ``easy``, ``medium``, ``hard``, or several of them.
+
+    Raises:
+        ConfigError: A filter that the set does not know, or that leaves no task.
+        TaskSetNotFound: There is no such set, or its files are not on this machine.
+        MalformedRow: A row of its files breaks the format.
+    """
+    given: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in filters.items() if v is not None}
+    if name == "tables":
+        return TablesTaskSet(**given)
+    if name != "dabench":
+        raise TaskSetNotFound(f"there is no set {name!r:.100} of notebook tasks; expected {', '.join(NOTEBOOK_SETS)}")
+    if unknown := set(given) - {"difficulty"}:
+        raise ConfigError(f"task set 'dabench' takes difficulty; got {', '.join(sorted(unknown))}")
+    folder = find_dabench()
+    tasks = _dabench(str(folder), stamp([folder]))
+    return filtered(tasks, given) if given else tasks
+
+
+@functools.lru_cache(maxsize=4)
+def _dabench(folder: str, stamp: Stamp) -> FiniteTaskSet[NotebookTask]:
+    from pathlib import Path
+
+    return load_dabench(Path(folder))
