@@ -16,6 +16,7 @@ from bai.cli.output import (
     EnvironmentArguments,
     assignments,
     difficulties,
+    env_id,
     env_options,
     errors,
     out,
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluation"]
 
-MICRO_LIMIT = 256
-"""Tasks of ``micro``, which has no end, that are evaluated where no number is given."""
+ENDLESS_LIMIT = 256
+"""Tasks of a generator, which has no end, that are evaluated where no number is given."""
 FEW = 20
 """Tasks without a passing sample are named as long as they are no more than this, and a quarter of all."""
 
@@ -55,12 +56,12 @@ def evaluation(
             help="A name (see `bai tasks list`) or a file of rows; if left out, micro, or default for repairs."
         ),
     ] = None,
-    env: Annotated[str, typer.Option(help="Gymnasium id.")] = "bai/Coding-v0",
-    split: Annotated[str | None, typer.Option(help="Split of the task set; `heldout` for micro.")] = None,
+    env: Annotated[str | None, typer.Option(help="Gymnasium id; the one the task set is for if left out.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split of the task set; `heldout` of generated ones.")] = None,
     difficulty: Difficulty = None,
     option: EnvironmentArguments = None,
     samples: Annotated[int, typer.Option("--samples", "-n", help="Samples of each task.")] = 1,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many tasks (micro: 256).")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many tasks (generated sets: 256).")] = None,
     temperature: Annotated[float, typer.Option(help="Divides the logits; 0 is greedy.")] = 1.0,
     top_p: Annotated[float, typer.Option(help="Nucleus; 1 keeps all tokens.")] = 1.0,
     max_new_tokens: Annotated[int, typer.Option(help="Most tokens of an answer.")] = 512,
@@ -87,21 +88,23 @@ def evaluation(
     SWE-bench's harness. Samples lost to faults of the machinery are left out of the score, counted and printed; above
     2 % of them the exit code is 1.
     """
+    from bai.envs.tasks.family import ENDLESS
     from bai.evals.run import EvalConfig, evaluate, publish
     from bai.policy import Sampling
 
     levels = difficulties(difficulty or ())
     # One number stays a number: folders of earlier evaluations are named by it.
     chosen = levels[0] if len(levels) == 1 else levels or None
-    options = env_options(env, option or [], task_set=task_set, split=split, difficulty=chosen)
-    if options.get("task_set") == "micro":
+    chosen_env = env_id(env, task_set)
+    options = env_options(chosen_env, option or [], task_set=task_set, split=split, difficulty=chosen)
+    if options.get("task_set") in ENDLESS:
         options.setdefault("split", "heldout")
-        limit = MICRO_LIMIT if limit is None else limit
+        limit = ENDLESS_LIMIT if limit is None else limit
     sampling = Sampling(temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens, stop=tuple(stop or ()))
     config = EvalConfig(
         policy=policy,
         policy_options=assignments(policy_option or []),
-        env=env,
+        env=chosen_env,
         env_options=options,
         samples=samples,
         limit=limit,

@@ -21,6 +21,7 @@ __all__ = [
     "Listener",
     "assignments",
     "difficulties",
+    "env_id",
     "env_options",
     "errors",
     "out",
@@ -107,6 +108,13 @@ class _Lines:
         if time.monotonic() - self._last >= QUIET_S:
             self._last = time.monotonic()
             errors.print(f"{self._label}: {done} of {total} {note}".rstrip(), markup=False)
+
+
+def env_id(env: str | None, task_set: str | None) -> str:
+    """Gives the Gymnasium id: the one that was named, or else the one that the task set is for."""
+    from bai.envs.tasks.family import CODING, family_of
+
+    return env or (CODING.env if task_set is None else family_of(task_set).env)
 
 
 def env_options(env: str, options: Sequence[str], **named: Any) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from bai.cli.tasks_admit import admit_rows
 from bai.cli.tasks_make import make_rows_of
 
 if TYPE_CHECKING:
-    from bai.envs.tasks.coding import CodingTask
-    from bai.envs.tasks.repair import RepairTask
+    from bai.envs.tasks.family import Family
+    from bai.types import Task
 
 __all__ = ["tasks"]
 
@@ -23,8 +23,8 @@ tasks.command("make")(make_rows_of)
 tasks.command("admit")(admit_rows)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-MICRO_LIMIT = 100
-"""Tasks of ``micro``, which has no end, that are checked where no number is given."""
+ENDLESS_LIMIT = 100
+"""Tasks of a generator that are checked where no number is given."""
 
 
 @tasks.command("list")
@@ -49,22 +49,23 @@ def list_sets(as_json: Json = False) -> None:
 
 
 def _found_sets() -> list[dict[str, Any]]:
-    from bai.envs.tasks.family import CODING, REPAIR
-    from bai.envs.tasks.load import PUBLIC_SETS, load_task_set
-    from bai.envs.tasks.swebench import PUBLIC_REPAIR_SETS, load_repair_set
+    from bai.envs.tasks.family import FAMILIES
+
+    return [_found_set(family, name) for family in FAMILIES for name in family.names]
+
+
+def _found_set(family: Family, name: str) -> dict[str, Any]:
     from bai.errors import DataError
 
-    rows: list[dict[str, Any]] = [{"name": "micro", "env": CODING, "found": True, "tasks": None, "problem": ""}]
-    sets = dict.fromkeys(PUBLIC_SETS, CODING) | dict.fromkeys(("default", *PUBLIC_REPAIR_SETS), REPAIR)
-    for name, env in sets.items():
-        row = {"name": name, "env": env, "found": False, "tasks": None, "problem": ""}
-        try:
-            found = load_repair_set(name) if env == REPAIR else load_task_set(name)
-            row |= {"tasks": len(found), "found": True}
-        except DataError as error:
-            row["problem"] = str(error)
-        rows.append(row)
-    return rows
+    row: dict[str, Any] = {"name": name, "env": family.env, "found": False, "tasks": None, "problem": ""}
+    try:
+        tasks = family.load(name)
+    except DataError as error:
+        return row | {"problem": str(error)}
+    try:
+        return row | {"found": True, "tasks": len(tasks)}
+    except TypeError:  # it has no end
+        return row | {"found": True}
 
 
 @tasks.command("show")
@@ -74,20 +75,15 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Prints what an agent may see of a task: never its hidden tests or its solution."""
-    from bai.envs.tasks.family import REPAIR, env_of
-    from bai.envs.tasks.load import load_task_set
-    from bai.envs.tasks.swebench import load_repair_set
+    from bai.envs.tasks.coding import CodingTask
+    from bai.envs.tasks.family import family_of
     from bai.evals.report.text import visible
 
-    examples = []
-    if env_of(task_set) == REPAIR:
-        rows = load_repair_set(task_set)
-        public = _public_repair(next(iter(rows)) if task_id is None else rows.get(task_id))
-    else:
-        found = load_task_set(task_set)
-        task = next(iter(found)) if task_id is None else found.get(task_id)
-        public = _public(task)
-        examples = [f"{', '.join(map(repr, case.args))}) -> {case.expected!r}" for case in task.public]
+    found = family_of(task_set).load(task_set)
+    task = next(iter(found)) if task_id is None else found.get(task_id)
+    public = _public(task)
+    cases = task.public if isinstance(task, CodingTask) else ()
+    examples = [f"{', '.join(map(repr, case.args))}) -> {case.expected!r}" for case in cases]
     if as_json:
         print_json(public)
         return
@@ -100,25 +96,21 @@ def show(
     )
 
 
-def _public(task: CodingTask) -> dict[str, Any]:
-    return {
-        "task_id": task.task_id,
-        "entry_point": task.entry_point,
-        "prompt": task.prompt,
-        "public": [{"args": repr(case.args), "expected": repr(case.expected)} for case in task.public],
-        "metadata": dict(task.metadata),
-    }
+def _public(task: Task) -> dict[str, Any]:
+    """What every task shows, and what those of its kind show besides."""
+    from bai.envs.tasks.coding import CodingTask
+    from bai.envs.tasks.repair import RepairTask
+    from bai.envs.tasks.tools import ToolTask
 
-
-def _public_repair(task: RepairTask) -> dict[str, Any]:
-    return {
-        "task_id": task.task_id,
-        "repo": task.repo,
-        "version": task.version,
-        "base_commit": task.base_commit,
-        "prompt": task.prompt,
-        "metadata": dict(task.metadata),
-    }
+    own: dict[str, Any] = {}
+    if isinstance(task, CodingTask):
+        cases = [{"args": repr(case.args), "expected": repr(case.expected)} for case in task.public]
+        own = {"entry_point": task.entry_point, "public": cases}
+    elif isinstance(task, RepairTask):
+        own = {"repo": task.repo, "version": task.version, "base_commit": task.base_commit}
+    elif isinstance(task, ToolTask):
+        own = {"system": task.system, "tools": [tool.to_json() for tool in task.tools]}
+    return {"task_id": task.task_id, **own, "prompt": task.prompt, "metadata": dict(task.metadata)}
 
 
 @tasks.command("check")
@@ -126,26 +118,30 @@ def check(
     task_set: Annotated[str, typer.Argument(help="A name or a file of rows.")],
     split: Annotated[str | None, typer.Option(help="Split of the task set; `train` for micro.")] = None,
     difficulty: Difficulty = None,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many tasks (micro: 100).")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many tasks (generated sets: 100).")] = None,
     sandbox: Annotated[str | None, typer.Option(help="Backend; the strongest that works if left out.")] = None,
     threads: Annotated[int | None, typer.Option(help="Environments stepped at a time: 8, or 2 of repairs.")] = None,
     repos: Annotated[str | None, typer.Option(help="Repair sets: a directory of clones, or a URL with {repo}.")] = None,
     as_json: Json = False,
 ) -> None:
     """Runs the gold answer and the empty answer over a set; exit code 1 if the set is unsound."""
-    from bai.envs.tasks.family import REPAIR, env_of
+    from bai.envs.tasks.family import ENDLESS, REPAIR, family_of
     from bai.evals.check import check_tasks
     from bai.evals.report.text import visible
 
-    env = env_of(task_set)
+    family = family_of(task_set)
     given = {"split": split, "difficulty": difficulties(difficulty or ()) or None, "sandbox": sandbox, "repos": repos}
     options = {"task_set": task_set, **{name: value for name, value in given.items() if value is not None}}
-    if env == REPAIR:  # one turn takes a patch, and the empty one
+    if family is REPAIR:  # one turn takes a patch, and the empty one
         options |= {"mode": "patch", "context": "none"}
-    limit = MICRO_LIMIT if limit is None and task_set == "micro" else limit
+    limit = ENDLESS_LIMIT if limit is None and task_set in ENDLESS else limit
     with progress("checking") as listen:
         found = check_tasks(
-            options, env=env, limit=limit, threads=threads or (2 if env == REPAIR else 8), on_progress=listen
+            options,
+            env=family.env,
+            limit=limit,
+            threads=threads or (2 if family is REPAIR else 8),
+            on_progress=listen,
         )
     if as_json:
         print_json(found.to_json())

@@ -17,6 +17,7 @@ from bai.cli.output import (
     EnvironmentArguments,
     assignments,
     difficulties,
+    env_id,
     env_options,
     out,
     phases,
@@ -34,7 +35,7 @@ def train(
     task_set: Annotated[
         str | None, typer.Option(help="A name (see `bai tasks list`) or a file of rows; micro if left out.")
     ] = None,
-    env: Annotated[str, typer.Option(help="Gymnasium id.")] = "bai/Coding-v0",
+    env: Annotated[str | None, typer.Option(help="Gymnasium id; the one the task set is for if left out.")] = None,
     split: Annotated[str | None, typer.Option(help="Split of the task set; `train` for micro.")] = None,
     difficulty: Difficulty = None,
     option: EnvironmentArguments = None,
@@ -60,11 +61,12 @@ def train(
     from bai.agents.train import train as run
 
     levels = difficulties(difficulty or ()) or None
+    chosen = env_id(env, task_set)
     config = TrainConfig(
         model=model,
         out=folder,
-        env=env,
-        env_config=env_options(env, option or [], task_set=task_set, split=split, difficulty=levels),
+        env=chosen,
+        env_config=env_options(chosen, option or [], task_set=task_set, split=split, difficulty=levels),
         iterations=iterations,
         seed=seed,
         settings=assignments(setting or []),

@@ -1,21 +1,55 @@
-"""Which environment a set of tasks is for, told by its name or by its first row."""
+"""Which environment a set of tasks is for, told by its name or by its first row, and how it is loaded."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.files import read_rows
 from bai.envs.tasks.harbor import is_harbor
-from bai.envs.tasks.swebench import PUBLIC_REPAIR_SETS
+from bai.envs.tasks.load import PUBLIC_SETS, load_task_set
+from bai.envs.tasks.maths.load import PUBLIC_MATH_SETS, load_math_set
+from bai.envs.tasks.notebook_sets import NOTEBOOK_SETS, load_notebook_set
+from bai.envs.tasks.swebench import PUBLIC_REPAIR_SETS, load_repair_set
+from bai.envs.tasks.tool_sets import TOOL_SETS, load_tool_set
 from bai.errors import DataError
 
-__all__ = ["env_of"]
-
-CODING, REPAIR = "bai/Coding-v0", "bai/SWEBench-v0"
+__all__ = ["CODING", "ENDLESS", "FAMILIES", "REPAIR", "Family", "family_of"]
 
 
-def env_of(name_or_path: str | Path) -> str:
-    """Gives the id of the environment that a set is for: one of repair if its rows are SWE-bench's or Harbor's.
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """The task sets of one environment."""
+
+    env: str
+    """Gymnasium id."""
+    names: tuple[str, ...]
+    """Its sets; the first is the environment's default."""
+    load: Callable[..., TaskSet[Any]]
+    """Gives a set by its name, with filters as keyword arguments."""
+
+
+CODING = Family(env="bai/Coding-v0", names=("micro", *PUBLIC_SETS), load=load_task_set)
+"""Also rows of coding tasks in a file."""
+REPAIR = Family(env="bai/SWEBench-v0", names=("default", *PUBLIC_REPAIR_SETS), load=load_repair_set)
+"""Also rows of SWE-bench and Harbor's directories."""
+FAMILIES = (
+    CODING,
+    REPAIR,
+    Family(env="bai/Notebook-v0", names=tuple(NOTEBOOK_SETS), load=load_notebook_set),
+    Family(env="bai/ToolUse-v0", names=tuple(TOOL_SETS), load=load_tool_set),
+    Family(env="bai/Mathematics-v0", names=("arithmetic", *PUBLIC_MATH_SETS), load=load_math_set),
+)
+"""All of them; no name is in two."""
+ENDLESS = tuple(family.names[0] for family in FAMILIES if family is not REPAIR)
+"""Sets that are drawn by a generator and have no end, each with the splits ``train`` and ``heldout``."""
+
+
+def family_of(name_or_path: str | Path) -> Family:
+    """Gives the family that a set belongs to: by its name, or repair if its rows are SWE-bench's or Harbor's.
 
     Args:
         name_or_path: As the environments' ``task_set``; one that is not found is taken for a set of coding tasks.
@@ -23,8 +57,9 @@ def env_of(name_or_path: str | Path) -> str:
     Raises:
         MissingDependency: ``datasets`` is needed to look at the rows, and is not installed.
     """
-    if name_or_path == "default" or name_or_path in PUBLIC_REPAIR_SETS:
-        return REPAIR
+    for family in FAMILIES:
+        if name_or_path in family.names:
+            return family
     path = Path(name_or_path).expanduser()
     if is_harbor(path) or (path.is_dir() and next(path.glob("*.parquet"), None) is not None):
         return REPAIR
