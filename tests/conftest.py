@@ -61,6 +61,28 @@ def system_python() -> str:
     return python
 
 
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command line in this process; gives exit code, standard output and standard error."""
+    from bai.cli import main
+
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["bai", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as ending:
+            code = int(ending.code or 0)
+        text, faults = capfd.readouterr()
+        return code, text, faults
+
+    return command
+
+
 # A repair task made by hand: it needs neither network nor a data set.
 
 PYTEST = "python -m pytest -rA --no-header -p no:cacheprovider -o addopts="

@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 import bai
-from bai.cli import main
 from bai.cli.output import assignments, difficulties, env_options, progress
 from bai.envs.sandbox import make_sandbox
 from bai.envs.sandbox.registry import ProcessId, Record
@@ -25,26 +24,6 @@ from bai.types import Trajectory, Turn, Verdict, read_trajectories, write_trajec
 ROOT = Path(__file__).resolve().parent.parent
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command line in this process; gives exit code, standard output and standard error."""
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bai", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as ending:
-            code = int(ending.code or 0)
-        text, faults = capfd.readouterr()
-        return code, text, faults
-
-    return command
 
 
 @pytest.fixture

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bai.cli import main
 from bai.envs.tasks.family import CODING, REPAIR, env_of
 from bai.envs.tasks.repair import RepairTask
 from bai.envs.tasks.swebench import load_repair_rows, write_rows
@@ -19,25 +18,12 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], machines_cache: Path) -> Run:
-    """Runs a command line in this process; gives exit code, standard output and standard error."""
+def run(run: Run, monkeypatch: pytest.MonkeyPatch, machines_cache: Path) -> Run:
+    """Runs ``bai tasks``, with a cache of the tests' own and no public data."""
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(machines_cache))
     monkeypatch.delenv("BAI_DATA_DIR", raising=False)
-
-    def command(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bai", "tasks", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            main()
-            code = 0
-        except SystemExit as ending:
-            code = int(ending.code or 0)
-        text, faults = capfd.readouterr()
-        return code, text, faults
-
-    return command
+    return partial(run, "tasks")
 
 
 @pytest.fixture

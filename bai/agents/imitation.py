@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from bai.agents.environments import make_env
 from bai.agents.policies.local import LocalPolicy
-from bai.agents.rollout import make_env
 from bai.agents.sft import SFTConfig, SFTResult, SFTStep, train_sft
 from bai.envs.base import TextEnv
 from bai.errors import ConfigError

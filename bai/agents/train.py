@@ -26,8 +26,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bai.agents.environments import check_arguments
 from bai.agents.lock import directory_lock
-from bai.agents.rollout import check_arguments
 from bai.errors import ConfigError
 from bai.types import write_trajectories
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import bai
+from bai.agents.environments import make_env
 from bai.agents.policies.factory import model_folder
-from bai.agents.rollout import Request, make_env
+from bai.agents.rollout import Request
 from bai.envs.base import TextEnv
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.repair import RepairTask

@@ -16,8 +16,9 @@ from typing import Any, Self
 import gymnasium as gym
 
 import bai  # noqa: F401 - a worker process must know the ids
+from bai.agents.environments import make_env
 from bai.agents.policies import make_policy
-from bai.agents.rollout import Request, RolloutEngine, make_env
+from bai.agents.rollout import Request, RolloutEngine
 from bai.errors import BaiError, ConfigError, WorkerFailure
 from bai.policy import Policy, Sampling
 from bai.types import Trajectory

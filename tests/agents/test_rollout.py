@@ -12,13 +12,14 @@ import torch
 
 from bai.agents.policies.local import LocalPolicy
 from bai.agents.policies.oracle import OraclePolicy
-from bai.agents.rollout import Request, RolloutEngine, make_env
+from bai.agents.policies.text import TextPolicy
+from bai.agents.rollout import Request, RolloutEngine
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.tasks.base import TaskSet
 from bai.errors import ConfigError, ContextOverflow, EndpointError, SandboxDied, TaskNotFound
 from bai.models import BaiMoeForCausalLM, preset, train_tokenizer
-from bai.policy import Completion, Context, Policy, Sampling
-from bai.types import Message, Task, Trajectory, Verdict
+from bai.policy import Completion, Sampling
+from bai.types import Task, Trajectory, Verdict
 
 SAMPLING = Sampling(max_new_tokens=10)
 
@@ -264,16 +265,10 @@ def test_a_prompt_beyond_the_window_is_graded_too(engine_of, policy):
     assert {turn.action for turn in trajectory.turns} == {""}
 
 
-class Flaky(Policy):
+class Flaky(TextPolicy):
     """A text-only policy whose server fails on one prompt."""
 
     name = "flaky"
-
-    def begin(self, messages):
-        return Context(messages=tuple(messages))
-
-    def extend(self, context, observation):
-        return context.observe(Message(role="user", content=observation), ())
 
     def generate(self, contexts, n, sampling, seeds):
         if any("13" in context.messages[-1].content for context in contexts):
@@ -290,16 +285,10 @@ def test_a_fault_of_a_remote_policy_loses_its_episode_alone(engine_of):
     assert trajectories[1].verdict.is_infra and not trajectories[1].is_trainable
 
 
-class Failing(Policy):
+class Failing(TextPolicy):
     """A trainable policy that cannot answer."""
 
     name, is_trainable = "failing", True
-
-    def begin(self, messages):
-        return Context(messages=tuple(messages))
-
-    def extend(self, context, observation):
-        raise NotImplementedError
 
     def generate(self, contexts, n, sampling, seeds):
         raise MemoryError("no room")
@@ -346,21 +335,6 @@ def test_wrapped_environments_and_a_system_message(engine_of, policy):
     (trajectory,) = engine.collect([Request(seed=0, task_id="42")], SAMPLING)
     assert trajectory.reward == pytest.approx(2 * sum(-0.1 for _ in trajectory.turns), abs=2.01)
     assert "be brief" in policy.tokenizer.decode(trajectory.tokens.token_ids)
-
-
-def test_an_argument_that_no_constructor_takes_is_told_with_those_that_it_takes():
-    """A mistyped name is refused before anything is made, with the likely one; what gym.make itself takes passes."""
-    with pytest.raises(
-        ConfigError, match=r"no argument 'max_turn' \(did you mean 'max_turns'\?\); expected some of task"
-    ):
-        make_env("bai/SWEBench-v0", {"max_turn": 3})
-    with pytest.raises(ConfigError, match=r"no argument 'colour'; expected some of .*reward"):
-        make_env("bai/Coding-v0", {"task_set": "micro", "colour": "red"})
-    with pytest.raises(ConfigError, match="no_such_module"):
-        make_env("no_such_module:X-v0", {})
-    with pytest.raises(ConfigError, match="cannot make bai/Nothing-v0"):
-        make_env("bai/Nothing-v0", {"colour": "red"})
-    make_env("bai/Coding-v0", {"task_set": "micro", "max_episode_steps": 3}).close()
 
 
 class Recorded(SayIt):

@@ -9,11 +9,12 @@ from typing import Any
 import gymnasium as gym
 import pytest
 
+from bai.agents.policies.text import TextPolicy
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.tasks.finite import FiniteTaskSet
 from bai.errors import SandboxDied
-from bai.policy import Completion, Context, Policy, Sampling
-from bai.types import Message, Task, Trajectory, Turn, Verdict
+from bai.policy import Completion, Context, Sampling
+from bai.types import Task, Trajectory, Turn, Verdict
 
 Make = Callable[..., Trajectory]
 ECHO = "tests/Echo-v0"
@@ -87,19 +88,13 @@ class EchoEnv(TextEnv[Task]):
         yield task.prompt.split()[-1]
 
 
-class DicePolicy(Policy):
+class DicePolicy(TextPolicy):
     """Says the right word in half of all cases, as its seed decides; counts what it was asked."""
 
     name = "dice"
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-
-    def begin(self, messages: Sequence[Message]) -> Context:
-        return Context(messages=tuple(messages))
-
-    def extend(self, context: Context, observation: str) -> Context:
-        return context.observe(Message(role="user", content=observation), ())
 
     def generate(
         self, contexts: Sequence[Context], n: int, sampling: Sampling, seeds: Sequence[int]

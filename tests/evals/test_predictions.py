@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bai.agents.policies.text import TextPolicy
 from bai.envs.machines.workshop import LIBRARIES
 from bai.envs.repository.patch import make_patch
 from bai.envs.repository.tree import Entry, Tree
@@ -18,8 +19,8 @@ from bai.envs.tasks.repair import RepairTask, TestRun
 from bai.envs.tasks.swebench import load_repair_rows, write_rows
 from bai.evals.predictions import write_predictions
 from bai.evals.run import EvalConfig, Evaluation, evaluate, publish
-from bai.policy import Completion, Context, Policy, Sampling
-from bai.types import Message, Trajectory, Verdict
+from bai.policy import Completion, Policy, Sampling
+from bai.types import Trajectory, Verdict
 
 pytest.importorskip("swebench", reason="needs swebench")
 pytest.importorskip("tree_sitter", reason="needs tree-sitter")
@@ -67,19 +68,13 @@ def statuses(result: Evaluation) -> dict[str, int]:
     return dict(result.summary.statuses)
 
 
-class Mixed(Policy):
+class Mixed(TextPolicy):
     """Solves the first task, changes another beside the point, and says nothing to the third."""
 
     name = "mixed"
 
     def __init__(self, answers: list[str]) -> None:
         self.answers = answers
-
-    def begin(self, messages: Any) -> Context:
-        return Context(messages=tuple(messages))
-
-    def extend(self, context: Context, observation: str) -> Context:
-        return context.observe(Message(role="user", content=observation), ())
 
     def generate(self, contexts: Any, n: int, sampling: Sampling, seeds: Any) -> list[list[Completion]]:
         told = [context.messages[0].content for context in contexts]

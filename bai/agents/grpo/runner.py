@@ -17,9 +17,10 @@ from ray.rllib.env import INPUT_ENV_SPACES
 from ray.rllib.env.env_runner import EnvRunner
 from ray.rllib.utils.checkpoints import Checkpointable
 
+from bai.agents.environments import make_env
 from bai.agents.grpo.reply import RunnerReply
 from bai.agents.policies.local import LocalPolicy
-from bai.agents.rollout import Request, RolloutEngine, make_env
+from bai.agents.rollout import Request, RolloutEngine
 
 __all__ = ["NO_WEIGHTS", "TextEnvRunner"]
 

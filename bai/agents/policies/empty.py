@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bai.policy import Completion, Context, Policy, Sampling
-from bai.types import Message
+from bai.agents.policies.text import TextPolicy
+from bai.policy import Completion, Context, Sampling
 
 __all__ = ["EmptyPolicy"]
 
 
-class EmptyPolicy(Policy):
+class EmptyPolicy(TextPolicy):
     """Gives the empty answer, always. Text only, so never trained."""
 
     name = "empty"
-
-    def begin(self, messages: Sequence[Message]) -> Context:
-        return Context(messages=tuple(messages))
-
-    def extend(self, context: Context, observation: str) -> Context:
-        return context.observe(Message(role="user", content=observation), ())
 
     def generate(
         self, contexts: Sequence[Context], n: int, sampling: Sampling, seeds: Sequence[int]

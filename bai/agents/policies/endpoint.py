@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bai.agents.policies.cut import cut_after_stop
+from bai.agents.policies.text import TextPolicy
 from bai.errors import ConfigError, ContextOverflow, EndpointError, MissingDependency
-from bai.policy import Completion, Context, Policy, Sampling, StopReason
-from bai.types import Message
+from bai.policy import Completion, Context, Sampling, StopReason
 
 __all__ = ["EndpointPolicy"]
 
@@ -23,7 +23,7 @@ _RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _MASK63 = (1 << 63) - 1
 
 
-class EndpointPolicy(Policy):
+class EndpointPolicy(TextPolicy):
     """Asks a server for answers.
 
     Args:
@@ -73,12 +73,6 @@ class EndpointPolicy(Policy):
         self._backoff_s = backoff_s
         self._client = _make_client(timeout_s)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="endpoint")
-
-    def begin(self, messages: Sequence[Message]) -> Context:
-        return Context(messages=tuple(messages))
-
-    def extend(self, context: Context, observation: str) -> Context:
-        return context.observe(Message(role="user", content=observation), ())
 
     def generate(
         self, contexts: Sequence[Context], n: int, sampling: Sampling, seeds: Sequence[int]

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bai.agents.policies.text import TextPolicy
 from bai.errors import ConfigError, PolicyError
-from bai.policy import Completion, Context, Policy, Sampling
-from bai.types import Message
+from bai.policy import Completion, Context, Sampling
 
 __all__ = ["OraclePolicy"]
 
 
-class OraclePolicy(Policy):
+class OraclePolicy(TextPolicy):
     """Solves what it is bound to. Text only, so never trained."""
 
     name = "oracle"
@@ -38,12 +38,6 @@ class OraclePolicy(Policy):
         if oracle is None:
             raise ConfigError(f"the oracle policy needs an environment with an oracle(); {env.unwrapped} has none")
         return replace(context, cache=_Script(oracle()))
-
-    def begin(self, messages: Sequence[Message]) -> Context:
-        return Context(messages=tuple(messages))
-
-    def extend(self, context: Context, observation: str) -> Context:
-        return context.observe(Message(role="user", content=observation), ())
 
     def generate(
         self, contexts: Sequence[Context], n: int, sampling: Sampling, seeds: Sequence[int]

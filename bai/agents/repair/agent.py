@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bai.agents.policies.text import TextPolicy
 from bai.agents.repair.environment import Surroundings, surroundings_of
 from bai.agents.repair.pipeline import RepairConfig, RepairPipeline
 from bai.envs.repository.dialogue import writing
@@ -19,14 +20,13 @@ from bai.envs.repository.patch import make_patch
 from bai.envs.repository.tree import Entry, Tree
 from bai.errors import ConfigError
 from bai.policy import Completion, Context, Policy, Sampling
-from bai.types import Message
 
 __all__ = ["RepairAgent", "answers"]
 
 _SUBMIT = "```submit\n```"
 
 
-class RepairAgent(Policy):
+class RepairAgent(TextPolicy):
     """Hands in the best candidate of a :class:`~bai.agents.repair.pipeline.RepairPipeline`. Text only.
 
     Args:
@@ -48,12 +48,6 @@ class RepairAgent(Policy):
             ConfigError: The environment is no bai/SWEBench-v0.
         """
         return replace(context, cache=_Bound(surroundings_of(env)))
-
-    def begin(self, messages: Sequence[Message]) -> Context:
-        return Context(messages=tuple(messages))
-
-    def extend(self, context: Context, observation: str) -> Context:
-        return context.observe(Message(role="user", content=observation), ())
 
     def generate(
         self, contexts: Sequence[Context], n: int, sampling: Sampling, seeds: Sequence[int]

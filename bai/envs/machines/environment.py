@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import posixpath
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from bai.envs.sandbox import layout
 
-__all__ = ["BELOW", "FACTS", "ROOT", "Environment", "finish", "site_packages"]
+__all__ = ["BELOW", "FACTS", "ROOT", "Environment", "configuration", "finish", "site_packages"]
 
 BELOW = "testbed"
 """The repository's directory, relative to the workspace; beside it is room for what tests leave in their home."""
@@ -88,6 +89,12 @@ class Environment:
 def site_packages(folder: Path, version: str) -> Path:
     """Where an environment's packages lie."""
     return folder / "lib" / f"python{version.rpartition('.')[0]}" / "site-packages"
+
+
+def configuration(program: str, version: str) -> str:
+    """The text of an environment's ``pyvenv.cfg``, by which an interpreter knows where its own files are."""
+    home = posixpath.dirname(program)
+    return f"home = {home}\ninclude-system-site-packages = false\nversion = {version}\n"
 
 
 def finish(folder: Path, version: str, imports: tuple[str, ...]) -> None:

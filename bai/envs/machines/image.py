@@ -6,20 +6,19 @@ import hashlib
 import io
 import logging
 import os
-import posixpath
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bai.envs.machines.base import Machine
 from bai.envs.machines.cache import make_once
-from bai.envs.machines.environment import BELOW, ROOT, Environment
+from bai.envs.machines.environment import BELOW, ROOT, Environment, configuration
 from bai.envs.machines.local import variables_of
 from bai.envs.repository.tree import Tree
 from bai.envs.sandbox import DockerSandbox
 from bai.envs.sandbox.base import Limits, Sandbox
+from bai.envs.sandbox.containers import blank
 from bai.envs.sandbox.docker_engine import connect, talking
 from bai.envs.sandbox.image import default_image, follow, has_image, why_no_image
 from bai.errors import DataError, InfraError, SandboxUnavailable
@@ -124,7 +123,7 @@ def image_tree(image: str, cache: Path, url: str | None = None) -> Tree:
     place = cache / "images" / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.tar"
 
     def copy(draft: Path) -> None:
-        with _blank(image, url) as (client, container):
+        with connect(url) as client, talking(url), blank(client, image) as container:
             draft.write_bytes(_testbed(client, container, image).archive())
 
     return Tree.from_archive(make_once(place, copy).read_bytes())
@@ -141,17 +140,6 @@ def _testbed(client: Any, container: str, image: str) -> Tree:
     return Tree({path: entry for path, entry in whole.items() if path.split("/")[0] != ".git"})
 
 
-@contextmanager
-def _blank(image: str, url: str | None) -> Iterator[tuple[Any, str]]:
-    """Gives a client and a container that is never started: only its file system is wanted."""
-    with connect(url) as client, talking(url):
-        made = client.create_container_from_config({"Image": image, "Cmd": [], "Entrypoint": ["true"]})["Id"]
-        try:
-            yield client, made
-        finally:
-            client.remove_container(made, force=True, v=True)
-
-
 def _layered(environment: Environment, options: Mapping[str, Any]) -> str:
     """Gives the name of the image with an environment, making it where the engine lacks it."""
     url = options.get("url")
@@ -164,7 +152,7 @@ def _layered(environment: Environment, options: Mapping[str, Any]) -> str:
         if has_image(client, name):
             return name
     program = _program(environment, base, options)
-    with _blank(base, url) as (client, container):
+    with connect(url) as client, talking(url), blank(client, base) as container:
         client.put_archive(container, "/", _layer(environment, program))
         config = client.inspect_image(base)["Config"] or {}
         client.commit(container, REPOSITORY, tag, conf={**config, "Entrypoint": None})
@@ -233,9 +221,7 @@ def _add_links(archive: tarfile.TarFile, environment: Environment, program: str)
     minor = environment.python.rpartition(".")[0]
     for name in ("python", "python3", f"python{minor}"):
         _link(archive, f"{PLACE}/environment/bin/{name}", program)
-    text = (
-        f"home = {posixpath.dirname(program)}\ninclude-system-site-packages = false\nversion = {environment.python}\n"
-    ).encode()
+    text = configuration(program, environment.python).encode()
     member = tarfile.TarInfo(f"{PLACE}/environment/pyvenv.cfg".lstrip("/"))
     member.size, member.mode = len(text), 0o644
     archive.addfile(member, io.BytesIO(text))

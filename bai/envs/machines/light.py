@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bai.envs.machines.cache import make_once
-from bai.envs.machines.environment import Environment, finish, site_packages
+from bai.envs.machines.environment import Environment, configuration, finish, site_packages
 from bai.envs.sandbox import layout
 from bai.errors import MissingDependency
 
@@ -68,9 +68,7 @@ def _make(draft: Path, python: str, key: str, packages: tuple[str, ...]) -> None
     program = layout.interpreter()
     for name in ("python", "python3", Path(site.parent).name):
         (draft / "bin" / name).symlink_to(program)
-    (draft / "pyvenv.cfg").write_text(
-        f"home = {Path(program).parent}\ninclude-system-site-packages = false\nversion = {python}\n", encoding="utf-8"
-    )
+    (draft / "pyvenv.cfg").write_text(configuration(program, python), encoding="utf-8")
     (draft / "bin" / "pytest").write_text(_PYTEST, encoding="utf-8")
     (draft / "bin" / "pytest").chmod(0o755)
     for name in DISTRIBUTIONS:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from bai.envs.sandbox.docker_engine import connect, talking, why_no_engine
 from bai.envs.sandbox.docker_settings import LABEL
 from bai.envs.sandbox.registry import OwnerState, ProcessId
 from bai.errors import InfraError
 
-__all__ = ["Container", "find", "remove"]
+__all__ = ["Container", "blank", "discard", "find", "remove"]
 
 
 class Container(NamedTuple):
@@ -79,17 +79,32 @@ def _read(container: str, labels: Mapping[str, str], made: float) -> Container:
 
 def remove(url: str | None, container: str) -> bool:
     """Kills and removes a container; tells whether it is gone."""
-    from docker.errors import APIError, NotFound
-
     try:
         with connect(url) as client, talking(url):
-            try:
-                client.remove_container(container, force=True, v=True)
-            except NotFound:
-                return True
-            except APIError as error:
-                if error.status_code != 409:  # it is being removed already
-                    raise
+            discard(client, container)
     except InfraError:
         return False
     return True
+
+
+def discard(client: Any, container: str) -> None:
+    """Kills and removes a container with a client that is there; one that is gone, or going, is fine."""
+    from docker.errors import APIError, NotFound
+
+    try:
+        client.remove_container(container, force=True, v=True)
+    except NotFound:
+        return
+    except APIError as error:
+        if error.status_code != 409:  # it is being removed already
+            raise
+
+
+@contextlib.contextmanager
+def blank(client: Any, image: str) -> Iterator[str]:
+    """Gives a container that is never started: only its file system is wanted, which for once is writable."""
+    made = client.create_container_from_config({"Image": image, "Cmd": [], "Entrypoint": ["true"]})["Id"]
+    try:
+        yield made
+    finally:
+        discard(client, made)

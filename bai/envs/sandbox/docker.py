@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
-from bai.envs.sandbox import inside, layout, registry, workspace
+from bai.envs.sandbox import containers, inside, layout, registry, workspace
 from bai.envs.sandbox.base import Capabilities, Limits
 from bai.envs.sandbox.channel import Channel
 from bai.envs.sandbox.docker_channel import AttachedChannel
@@ -214,7 +214,7 @@ class DockerSandbox(ResidentSandbox):
             return
         try:
             with connect(self._url) as client:
-                _remove(client, container)
+                containers.discard(client, container)
         except InfraError as error:
             # It ends by itself: its stream is closed.
             log.debug("could not remove container %s: %s", container, error)
@@ -244,14 +244,9 @@ class DockerSandbox(ResidentSandbox):
         if not repository or not version:
             raise ConfigError(f"expected an image's name, NAME or NAME:TAG; got {tag!r}")
         archive = self.snapshot().archive
-        with connect(self._url) as client, talking(self._url):
-            # Never started: only its file system is wanted, which for once is writable.
-            blank = client.create_container_from_config({"Image": self.image, "Cmd": [], "Entrypoint": ["true"]})["Id"]
-            try:
-                client.put_archive(blank, "/", _archive_with(WORKSPACE_ARCHIVE, archive))
-                client.commit(blank, repository, version, changes=self._changes())
-            finally:
-                _remove(client, blank)
+        with connect(self._url) as client, talking(self._url), containers.blank(client, self.image) as container:
+            client.put_archive(container, "/", _archive_with(WORKSPACE_ARCHIVE, archive))
+            client.commit(container, repository, version, changes=self._changes())
         return f"{repository}:{version}"
 
     def _changes(self) -> list[str]:
@@ -282,19 +277,6 @@ def _runner_sources() -> bytes:
     }
     data = json.dumps(sources).encode()
     return len(data).to_bytes(8, "big") + data
-
-
-def _remove(client: Any, container: str) -> None:
-    """Kills and removes a container; one that is gone, or going, is fine."""
-    from docker.errors import APIError, NotFound
-
-    try:
-        client.remove_container(container, force=True, v=True)
-    except NotFound:
-        return
-    except APIError as error:
-        if error.status_code != 409:
-            raise
 
 
 def _archive_with(path: str, data: bytes) -> bytes:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import pytest
 from bai_money import ISSUE, MODULE, TESTS
 
+from bai.agents.policies.text import TextPolicy
 from bai.agents.repair.coverage import Spectrum
 from bai.agents.repair.pipeline import RepairConfig, RepairPipeline
 from bai.agents.repair.trials import Trials
 from bai.envs.repository.tree import Entry
 from bai.errors import ConfigError
-from bai.policy import Completion, Context, Policy
+from bai.policy import Completion
 
 FAULT = ("money.py", 17)
 CONFIG = RepairConfig(mutants=64, enough=1, test_s=2.0)
 
 
-class Author(Policy):
+class Author(TextPolicy):
     """Answers what it was given, and remembers what it was asked."""
 
     name = "author"
@@ -26,7 +27,7 @@ class Author(Policy):
 
     def begin(self, messages):
         self.asked += [message.content for message in messages]
-        return Context(messages=tuple(messages))
+        return super().begin(messages)
 
     def extend(self, context, observation):
         raise AssertionError("one turn is enough")

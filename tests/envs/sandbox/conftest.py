@@ -85,8 +85,9 @@ class Machine:
         """A running container's first process, which its engine knows."""
         with connect(None) as client:
             pid = int(client.inspect_container(container)["State"]["Pid"])
-        # 0 before its start and after its end, which os.kill would take for this process's own group.
-        assert pid > 0, f"the container {container} does not run"
+        if pid == 0:
+            # A container before its start, or after its end. os.kill would take it for this process's own group.
+            raise ProcessLookupError(f"the container {container} does not run")
         return pid
 
     def name(self, pid: int) -> bytes:

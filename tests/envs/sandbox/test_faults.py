@@ -15,18 +15,20 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bai.envs.grading.grader import Grader
 from bai.envs.sandbox import SANDBOXES, Limits, Sandbox, bubblewrap, make_sandbox, process, resident, uids, workspace
-from bai.envs.sandbox.docker import DockerSandbox
-from bai.envs.sandbox.docker_engine import connect
 from bai.envs.sandbox.pool import SandboxPool
 from bai.envs.sandbox.process import ProcessSandbox
 from bai.envs.sandbox.records import MOST_BYTES
 from bai.envs.tasks.coding import Case, CaseTests, CodingTask
 from bai.errors import ConfigError, InfraError, SandboxDied, SandboxUnavailable
+
+if TYPE_CHECKING:
+    from conftest import Machine
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -35,21 +37,9 @@ LOCAL = ["process", pytest.param("bubblewrap", marks=pytest.mark.bubblewrap)]
 """Backends whose runner is this process's child."""
 
 
-def _first(sandbox: Sandbox) -> int:
-    """Process id of the sandbox's first process, as this machine counts."""
-    if not isinstance(sandbox, DockerSandbox):
-        return int(sandbox._channel.pid)  # type: ignore[attr-defined]
-    with connect(None) as client:
-        pid = int(client.inspect_container(sandbox.container)["State"]["Pid"])
-    if pid == 0:
-        # A container before its start, or after its end. os.kill would take it for this process's own group.
-        raise ProcessLookupError(f"the container {sandbox.container} does not run")
-    return pid
-
-
-def _runner(sandbox: Sandbox) -> int:
+def _runner(machine: Machine, sandbox: Sandbox) -> int:
     """Process id of the runner itself: the process that was started, or the innermost only child below it."""
-    pid = _first(sandbox)
+    pid = machine.first(sandbox)
     while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         pid = int(children[0])
     return pid
@@ -59,8 +49,8 @@ def _open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def _kill(sandbox: Sandbox) -> None:
-    os.kill(_first(sandbox), signal.SIGKILL)
+def _kill(machine: Machine, sandbox: Sandbox) -> None:
+    os.kill(machine.first(sandbox), signal.SIGKILL)
     while sandbox.alive:
         time.sleep(0.001)
 
@@ -69,7 +59,7 @@ def _kill(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("work", ["exec", "run_python", "load", "read", "write", "snapshot", "fork"])
-def test_a_runner_that_died_idle_is_never_silently_replaced(backend: str, work: str) -> None:
+def test_a_runner_that_died_idle_is_never_silently_replaced(backend: str, work: str, machine: Machine) -> None:
     """With a runner the workspace is lost: to go on in an empty one would make a good program fail."""
     tries = {
         "exec": lambda s: s.exec(["cat", "f"]),
@@ -83,46 +73,46 @@ def test_a_runner_that_died_idle_is_never_silently_replaced(backend: str, work: 
     with make_sandbox(backend) as sandbox:
         sandbox.write("f", b"1")
         assert sandbox.run_python("print(open('f').read())").stdout == b"1\n"
-        _kill(sandbox)
+        _kill(machine, sandbox)
         with pytest.raises(SandboxDied, match="died while nothing ran in it, and its workspace is lost"):
             tries[work](sandbox)
         assert sandbox.run_python("print(2)").stdout == b"2\n"
 
 
-def test_an_empty_sandbox_may_lose_its_runner(backend: str) -> None:
+def test_an_empty_sandbox_may_lose_its_runner(backend: str, machine: Machine) -> None:
     """Where nothing was lost with the runner, a new one takes its place without a word."""
     with make_sandbox(backend) as sandbox:
         for _ in range(3):
-            _kill(sandbox)
+            _kill(machine, sandbox)
             assert sandbox.run_python("print(1)").stdout == b"1\n"
             sandbox.reset()
-        _kill(sandbox)
+        _kill(machine, sandbox)
         sandbox.reset()
         assert sandbox.run_python("print(1)").stdout == b"1\n"
 
 
-def test_a_runner_that_dies_while_a_module_waits_is_the_modules_crash(backend: str) -> None:
+def test_a_runner_that_dies_while_a_module_waits_is_the_modules_crash(backend: str, machine: Machine) -> None:
     """A module's own threads could have killed it: with a good program living, the call has crashed."""
     with make_sandbox(backend) as sandbox, sandbox.load("def f(): return 1") as module:
         assert module.call("f").value == 1
-        _kill(sandbox)
+        _kill(machine, sandbox)
         assert module.call("f").status == "crashed"
         assert sandbox.run_python("print(1)").stdout == b"1\n"
 
 
-def test_a_module_of_a_dead_runner_can_be_closed(backend: str) -> None:
+def test_a_module_of_a_dead_runner_can_be_closed(backend: str, machine: Machine) -> None:
     """Closing asks for no more than that the process be gone."""
     with make_sandbox(backend) as sandbox:
         module = sandbox.load("x = 1")
-        os.kill(_runner(sandbox), signal.SIGKILL)
+        os.kill(_runner(machine, sandbox), signal.SIGKILL)
         module.close()
 
 
-def test_a_dead_runner_is_never_a_module_of_the_next(backend: str) -> None:
+def test_a_dead_runner_is_never_a_module_of_the_next(backend: str, machine: Machine) -> None:
     """A module loaded before its runner died answers for nobody after the next one has started."""
     with make_sandbox(backend) as sandbox:
         old = sandbox.load("def f(): return 'old'")
-        _kill(sandbox)
+        _kill(machine, sandbox)
         assert old.call("f").status == "crashed"
         with sandbox.load("def f(): return 'new'") as new:
             assert new.call("f").value == "new"
@@ -131,26 +121,30 @@ def test_a_dead_runner_is_never_a_module_of_the_next(backend: str) -> None:
 
 @pytest.mark.parametrize("fresh", [True, False])
 @pytest.mark.slow
-def test_a_stopped_runner_is_given_up(backend: str, fresh: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_runner_is_given_up(
+    backend: str, fresh: bool, monkeypatch: pytest.MonkeyPatch, machine: Machine
+) -> None:
     """A runner that no longer answers is ended: a fresh sandbox's program runs again, a used one's is late."""
     monkeypatch.setattr(resident, "GRACE_S", 0.5)
     with make_sandbox(backend) as sandbox:
         if not fresh:
             sandbox.run_python("open('f', 'w')")
-        stopped = _runner(sandbox)
+        stopped = _runner(machine, sandbox)
         os.kill(stopped, signal.SIGSTOP)
         result = sandbox.run_python("print(1)", wall_s=0.5)
         assert (result.status, result.stdout) == (("exited", b"1\n") if fresh else ("timeout", b""))
-        assert not sandbox.alive or _runner(sandbox) != stopped
+        assert not sandbox.alive or _runner(machine, sandbox) != stopped
         assert sandbox.run_python("print(2)").stdout == b"2\n"
 
 
-def test_a_stopped_runner_is_the_machines_fault_before_a_program(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_runner_is_the_machines_fault_before_a_program(
+    backend: str, monkeypatch: pytest.MonkeyPatch, machine: Machine
+) -> None:
     """Work on files that gets no answer is an InfraError that says so; the sandbox starts anew."""
     monkeypatch.setattr(resident, "GRACE_S", 0.2)
     monkeypatch.setattr(workspace, "FILE_S", 0.2)
     with make_sandbox(backend) as sandbox:
-        os.kill(_runner(sandbox), signal.SIGSTOP)
+        os.kill(_runner(machine, sandbox), signal.SIGSTOP)
         with pytest.raises(SandboxDied, match="did not answer in time"):
             sandbox.write("f", b"1")
         sandbox.write("f", b"2")
@@ -213,18 +207,18 @@ class Grading(threading.Thread):
             except InfraError:
                 self.verdicts.append((answer, "infra_error"))
 
-    def lose_runner(self) -> bool:
+    def lose_runner(self, machine: Machine) -> bool:
         """Kills the runner that this thread's sandbox has just now, if any."""
         for sandbox in (*self.pool._out, *self.pool._idle):
             if sandbox.alive:
                 with contextlib.suppress(ProcessLookupError, AttributeError, InfraError):
-                    os.kill(_first(sandbox), signal.SIGKILL)
+                    os.kill(machine.first(sandbox), signal.SIGKILL)
                     return True
         return False
 
 
 @pytest.mark.slow
-def test_verdicts_stay_right_while_runners_are_killed(backend: str) -> None:
+def test_verdicts_stay_right_while_runners_are_killed(backend: str, machine: Machine) -> None:
     """Whatever the moment at which something kills an answer's runner, its verdict is right, or there is none."""
     threads = [Grading(backend, 15, seed) for seed in range(3)]
     draw, killed = random.Random(0), dict.fromkeys(threads, 0)
@@ -236,7 +230,7 @@ def test_verdicts_stay_right_while_runners_are_killed(backend: str) -> None:
         attempt = thread.attempt
         time.sleep(draw.uniform(0.0, 0.05))
         # Once an attempt: a program whose runner dies twice under it cannot be told from one that kills it.
-        if thread.attempt == attempt != killed[thread] and thread.lose_runner():
+        if thread.attempt == attempt != killed[thread] and thread.lose_runner(machine):
             killed[thread], kills = thread.attempt, kills + 1
     for thread in threads:
         thread.join()

@@ -1,0 +1,69 @@
+"""Environments by their ids, as configurations name them, and what one may add to the record of an episode."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import gymnasium as gym
+
+from bai.errors import ConfigError
+
+__all__ = ["RecordingEnv", "check_arguments", "make_env"]
+
+
+@runtime_checkable
+class RecordingEnv(Protocol):
+    """An environment that has more to keep of an episode than its verdict."""
+
+    def record(self) -> Mapping[str, Any]:
+        """Gives JSON values about the episode that just ended, for people and reports, never for an agent."""
+
+
+def make_env(env_id: str, options: Mapping[str, Any]) -> gym.Env[Any, Any]:
+    """Makes an environment by its id.
+
+    Args:
+        env_id: Gymnasium id; ``module:id`` imports the module first.
+        options: Arguments of ``gym.make``.
+
+    Raises:
+        ConfigError: There is no such id, or it refuses the options.
+    """
+    try:
+        check_arguments(env_id, options)
+        return gym.make(env_id, disable_env_checker=True, **options)
+    except (gym.error.Error, TypeError) as error:
+        raise ConfigError(f"cannot make {env_id} with {dict(options)}: {error}") from error
+
+
+def check_arguments(env_id: str, options: Mapping[str, Any]) -> None:
+    """Refuses names that neither the environment's constructor nor ``gym.make`` takes; an id that is not there passes.
+
+    Raises:
+        ConfigError: There is such a name, or no such module; says which are known.
+    """
+    module, _, name = env_id.rpartition(":")
+    try:
+        if module:
+            importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"cannot make {env_id}: {error}") from error
+    entry_point = gym.registry[name].entry_point if name in gym.registry else None
+    make = gym.envs.registration.load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+    if make is None:
+        return
+    found = inspect.signature(make).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in found):
+        return
+    known = [parameter.name for parameter in found]
+    unknown = options.keys() - {*known, *inspect.signature(gym.make).parameters}
+    for name in sorted(unknown):
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise ConfigError(
+            f"cannot make {env_id}: it takes no argument {name!r}{hint}; expected some of {', '.join(known)}"
+        )
