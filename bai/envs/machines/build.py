@@ -143,8 +143,11 @@ class _Build:
     def _install(self, source: Path, scratch: Path) -> None:
         constraints = scratch / "constraints.txt"
         constraints.write_text("\n".join(BUILD_TOOLS) + "\n", encoding="utf-8")
-        # Two names for one thing: newer releases of pip have renamed what holds while a project is built.
-        told = {"PIP_CONSTRAINT": str(constraints), "PIP_BUILD_CONSTRAINT": str(constraints)}
+        told = {"PIP_CONSTRAINT": str(constraints)}
+        if self.isolated:
+            # Newer releases of pip have renamed what holds while a project is built, and refuse it where nothing is
+            # built apart.
+            told["PIP_BUILD_CONSTRAINT"] = str(constraints)
         if self.spec.says_version:
             name = re.sub(r"[-_.]+", "_", self.spec.distribution).upper()
             told[f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{name}"] = f"{self.spec.version}.0"

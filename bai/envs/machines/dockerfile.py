@@ -45,9 +45,14 @@ class Container:
     """The first instruction that cannot be carried out without building; empty if there is none."""
 
     @property
+    def starts_plain(self) -> bool:
+        """Whether what it starts from holds nothing of the task's."""
+        return _PLAIN_BASES.fullmatch(self.base) is not None
+
+    @property
     def is_plain(self) -> bool:
         """Whether a light machine can stand in for it."""
-        return not self.wants and bool(self.workdir) and _PLAIN_BASES.fullmatch(self.base) is not None
+        return not self.wants and bool(self.workdir) and self.starts_plain
 
 
 def read_dockerfile(folder: Path) -> Container:
@@ -95,7 +100,7 @@ class _Reading:
         """Carries one instruction out, or notes that it cannot be."""
         if kind in _WITHOUT_EFFECT:
             return
-        done = {"FROM": self._from, "WORKDIR": self._go, "ENV": self._set, "COPY": self._copy, "RUN": _changes_nothing}
+        done = {"FROM": self._from, "WORKDIR": self._go, "ENV": self._set, "COPY": self._copy, "RUN": self._run}
         if (kind not in done or "$" in rest or not done[kind](rest)) and not self.wants:
             self.wants = f"{kind} {rest}"[:200]
 
@@ -140,6 +145,17 @@ class _Reading:
         into = len(sources) > 1 or target.endswith(("/", ".")) or self._is_folder(place)
         return all([self._copy_one(posixpath.normpath(source.lstrip("/")), place, into=into) for source in sources])
 
+    def _run(self, command: str) -> bool:
+        """Whether a command makes directories alone, or installs what a light machine has."""
+        parts = [part.split() for part in command.split("&&")]
+        return all(words and (words[0] == "mkdir" or self._installs_known(words)) for words in parts)
+
+    def _installs_known(self, words: list[str]) -> bool:
+        if words[:2] not in (["pip", "install"], ["pip3", "install"]) or not _PLAIN_BASES.fullmatch(self._base):
+            return False
+        wanted = [re.split(r"[=<>~!]", word.strip("\"'"))[0].lower() for word in words[2:] if not word.startswith("-")]
+        return bool(wanted) and set(wanted) <= set(DISTRIBUTIONS)
+
     def _is_folder(self, place: str) -> bool:
         return place == self._workdir or any(path.startswith(f"{place}/") for path in self._files)
 
@@ -159,16 +175,3 @@ class _Reading:
 def _matches(name: str, pattern: str) -> bool:
     """Whether a file is named by a pattern, whose stars do not reach into directories."""
     return name.count("/") == pattern.count("/") and fnmatchcase(name, pattern)
-
-
-def _changes_nothing(command: str) -> bool:
-    """Whether a command makes directories alone, or installs what a light machine has."""
-    parts = [part.split() for part in command.split("&&")]
-    return all(words and (words[0] == "mkdir" or _installs_known(words)) for words in parts)
-
-
-def _installs_known(words: list[str]) -> bool:
-    if words[:2] not in (["pip", "install"], ["pip3", "install"]):
-        return False
-    wanted = [re.split(r"[=<>~!]", word.strip("\"'"))[0].lower() for word in words[2:] if not word.startswith("-")]
-    return bool(wanted) and set(wanted) <= set(DISTRIBUTIONS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-import os
 import tarfile
 import tomllib
 from collections.abc import Mapping
@@ -16,19 +15,29 @@ from typing import Any
 from bai.envs.machines.base import Machine
 from bai.envs.machines.dockerfile import Container, read_dockerfile
 from bai.envs.machines.environment import BELOW, ROOT, Environment
-from bai.envs.machines.image import LayerMachine, blank_container, image_tree
+from bai.envs.machines.image import LayerMachine, image_tree
 from bai.envs.machines.local import LocalMachine
 from bai.envs.repository.tree import Tree
 from bai.envs.sandbox import DockerSandbox, layout, make_sandbox
 from bai.envs.sandbox.base import Limits, Sandbox
+from bai.envs.sandbox.containers import blank
 from bai.envs.sandbox.docker_engine import connect, talking
 from bai.envs.sandbox.image import has_image
-from bai.errors import DataError, InfraError, SandboxUnavailable
+from bai.envs.tasks.selection import Stamp, stamp
+from bai.errors import DataError, SandboxUnavailable
 
-__all__ = ["HarborMachine", "TaskFolder", "image_machine", "light_machine", "read_folder"]
+__all__ = [
+    "HarborMachine",
+    "TaskFolder",
+    "image_machine",
+    "light_machine",
+    "read_folder",
+    "tree_of_image",
+    "why_built",
+]
 
 _SPACE = "/tmp/task"  # noqa: S108  (inside)
-PLACES = {f"/{name}": f"{_SPACE}/{name}" for name in ("tests", "solution", "logs")}
+PLACES: Mapping[str, str] = {f"/{name}": f"{_SPACE}/{name}" for name in ("tests", "solution", "logs")}
 """Where Harbor's tasks look for files, and where those lie: of a sandbox's root nothing can be written."""
 _REPOSITORY = "bai-harbor"
 """What images with these places are called, apart from the tag."""
@@ -67,13 +76,17 @@ class TaskFolder:
         return Tree.from_folder(self.path).digest
 
 
-@functools.lru_cache(maxsize=256)
 def read_folder(path: Path) -> TaskFolder:
-    """Reads a task's directory, once in a process.
+    """Reads a task's directory; one that was read before is read again only if its files have changed since.
 
     Raises:
         DataError: It lacks a judge, or a file is malformed.
     """
+    return _read(path, stamp([path]))
+
+
+@functools.lru_cache(maxsize=256)
+def _read(path: Path, state: Stamp) -> TaskFolder:
     try:
         settings = tomllib.loads((path / "task.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -128,11 +141,9 @@ def light_machine(folder: TaskFolder, environment: Environment, backend: str, op
     """Gives the machine of a task whose Dockerfile only copies files: bai's own interpreter with pytest.
 
     Raises:
-        SandboxUnavailable: The task needs more, or the backend has no file system of its own.
+        SandboxUnavailable: The backend has no file system of its own.
     """
     container = folder.container
-    if not container.is_plain:
-        raise SandboxUnavailable(why_built(folder))
     root, below, links = _place(container.workdir)
     if backend == DockerSandbox.name:
         layer = LayerMachine(environment, options=options)
@@ -141,12 +152,12 @@ def light_machine(folder: TaskFolder, environment: Environment, backend: str, op
     else:
         local = LocalMachine(environment, backend, options)
         if not local.own_root:
-            raise SandboxUnavailable(f"{folder.path} wants its files at {root}: that takes a sandbox with a root of its own")
+            raise SandboxUnavailable(
+                f"{folder.path} wants its files at {root}: that takes a sandbox with a root of its own"
+            )
         own = {**local.options, "links": tuple(sorted(links.items()))}
         key, variables = f"{local.key}@{root}", local.variables
-    return HarborMachine(
-        backend, own, key=key, root=root, below=below, variables={**variables, **container.variables}
-    )
+    return HarborMachine(backend, own, key=key, root=root, below=below, variables={**variables, **container.variables})
 
 
 def image_machine(folder: TaskFolder, image: str, options: Mapping[str, Any]) -> Machine:
@@ -169,7 +180,7 @@ def image_machine(folder: TaskFolder, image: str, options: Mapping[str, Any]) ->
 def tree_of_image(folder: TaskFolder, image: str, cache: Path, url: str | None) -> Tree:
     """Gives the files in the working directory of a task's image, with those that its Dockerfile copies there."""
     place = workdir_of(folder, _config(image, url))
-    tree = image_tree(image, cache, url, place=place, absent_is_empty=True)
+    tree = image_tree(image, cache, url, folder=place)
     return tree if image == folder.image else tree.changed(dict(folder.container.tree))
 
 
@@ -214,20 +225,15 @@ def _with_links(image: str, links: Mapping[str, str], url: str | None) -> str:
     """Gives the name of an image with symlinks added, making it where the engine lacks it.
 
     Raises:
-        InfraError: It has something else in one of these places.
+        InfraError: The engine does not answer, or the image has a directory in one of these places.
     """
     with connect(url) as client, talking(url):
         identity = str(client.inspect_image(image)["Id"])
         tag = hashlib.sha256(repr((identity, sorted(links.items()))).encode()).hexdigest()[:16]
         if has_image(client, f"{_REPOSITORY}:{tag}"):
             return f"{_REPOSITORY}:{tag}"
-    with blank_container(image, url) as (client, container):
-        try:
-            client.put_archive(container, "/", _packed(links))
-        except InfraError:
-            raise
-        except Exception as error:
-            raise InfraError(f"{image} has something else at one of {', '.join(links)}: {error}") from error
+    with connect(url) as client, talking(url), blank(client, image) as container:
+        client.put_archive(container, "/", _packed(links))
         config = client.inspect_image(image)["Config"] or {}
         client.commit(container, _REPOSITORY, tag, conf={**config, "Entrypoint": None})
     return f"{_REPOSITORY}:{tag}"
