@@ -26,7 +26,7 @@ MakeTask = Callable[..., Path]
 
 FILES = {
     "task.toml": 'version = "1.0"\n[metadata]\ndifficulty = "easy"\n[verifier]\nenv = { WORD = "told" }\n',
-    "instruction.md": "Have /app/greet.py print `hello` and its argument, and write what it says of `you` to out.txt.\n",
+    "instruction.md": "Have /app/greet.py print `hello` and its argument, and keep what it says of `you` in out.txt.\n",
     "environment/Dockerfile": (
         "# a small one\nFROM python:3.11-slim\nENV GREETING=hello\nRUN pip install --no-cache-dir pytest==8.4.1\n"
         "WORKDIR /app\nCOPY . .\n"
@@ -165,7 +165,8 @@ def test_a_reward_that_the_change_wrote_itself_is_tampering(make_task: MakeTask,
 
 def test_a_script_that_runs_no_test_of_pytests_is_believed(make_task: MakeTask, workshop: LocalWorkshop) -> None:
     """The planted test says nothing where the gold answer's reward stays whole over it too."""
-    script = "#!/bin/bash\n[ \"$(python greet.py me)\" = 'hello me' ] && echo '{\"reward\": 1}' > /logs/verifier/reward.json\n"
+    writes = "echo '{\"reward\": 1}' > /logs/verifier/reward.json"
+    script = f"#!/bin/bash\n[ \"$(python greet.py me)\" = 'hello me' ] && {writes}\n"
     folder = make_task(**{"tests/test.sh": script})
     assert grade(folder, workshop, greet="print('hello me')\n").resolved
     unanswered = grade(folder, workshop)

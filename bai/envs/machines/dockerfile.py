@@ -143,7 +143,7 @@ class _Reading:
         *sources, target = words
         place = posixpath.normpath(posixpath.join(self._workdir or "/", target))
         into = len(sources) > 1 or target.endswith(("/", ".")) or self._is_folder(place)
-        return all([self._copy_one(posixpath.normpath(source.lstrip("/")), place, into=into) for source in sources])
+        return all(self._copy_one(posixpath.normpath(source.lstrip("/")), place, into=into) for source in sources)
 
     def _run(self, command: str) -> bool:
         """Whether a command makes directories alone, or installs what a light machine has."""

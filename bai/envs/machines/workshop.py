@@ -129,10 +129,7 @@ class LocalWorkshop(Workshop):
             return self._harbor_machine(task)
         if self._uses_image(task):
             return ImageMachine(str(task.image), options=self._options)
-        if task.origin:
-            environment = self._light()
-        else:
-            environment = self._environment(task, self._spec(task))
+        environment = self._light() if task.origin else self._environment(task, self._spec(task))
         if self.backend == DockerSandbox.name:
             return LayerMachine(environment, options=self._options)
         machine = LocalMachine(environment, self.backend, self._options)
