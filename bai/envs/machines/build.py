@@ -21,7 +21,7 @@ from pathlib import Path
 from bai.envs.machines.cache import make_once
 from bai.envs.machines.environment import Environment, finish, site_packages
 from bai.envs.machines.interpreters import Interpreter
-from bai.envs.machines.specs import Spec
+from bai.envs.machines.specs import Spec, edited
 from bai.envs.repository.tree import Tree
 from bai.errors import InfraError
 
@@ -119,7 +119,7 @@ class _Build:
         self._run([self.interpreter.path, "-m", "venv", str(self.folder)])
         with tempfile.TemporaryDirectory(prefix="bai-build-") as scratch:
             source = Path(scratch) / "tree"
-            self.tree.write(source)
+            edited(self.tree, self.spec.build_edits).write(source)
             self._install(source, Path(scratch))
             generated = self._generated(source)
         names = self._keep_metadata_only()

@@ -21,9 +21,9 @@ from bai.envs.machines.interpreters import choose_interpreter, expect_choice
 from bai.envs.machines.light import light_environment
 from bai.envs.machines.local import LocalMachine
 from bai.envs.machines.sources import Sources
-from bai.envs.machines.specs import Spec, find_spec
+from bai.envs.machines.specs import Spec, edited, find_spec
 from bai.envs.repository.patch import apply_patch, parse_patch
-from bai.envs.repository.tree import Entry, Tree
+from bai.envs.repository.tree import Tree
 from bai.envs.sandbox import DockerSandbox, resolve_sandbox
 from bai.envs.sandbox.image import why_no_image
 from bai.envs.tasks.repair import RepairTask
@@ -120,7 +120,7 @@ class LocalWorkshop(Workshop):
         return folder.container.tree
 
     def _source_tree(self, task: RepairTask, spec: Spec) -> Tree:
-        return _edited(self._sources.tree(task.repo, task.base_commit), spec)
+        return edited(self._sources.tree(task.repo, task.base_commit), spec.edits)
 
     # Machines.
 
@@ -243,14 +243,3 @@ def _archived(path: Path) -> Tree:
     if len(data) > MOST_TREE_BYTES:
         raise DataError(f"the tree in {path} holds more than {MOST_TREE_BYTES} bytes")
     return Tree.from_archive(data)
-
-
-def _edited(tree: Tree, spec: Spec) -> Tree:
-    """Makes a specification's changes: in each line, the first place alone."""
-    changes: dict[str, Entry | None] = {}
-    for edit in spec.edits:
-        if edit.path in tree:
-            lines = tree[edit.path].data.splitlines(keepends=True)
-            text = b"".join(line.replace(edit.find.encode(), edit.put.encode(), 1) for line in lines)
-            changes[edit.path] = Entry(data=text, executable=tree[edit.path].executable)
-    return tree.changed(changes)
