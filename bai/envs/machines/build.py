@@ -122,6 +122,7 @@ class _Build:
             edited(self.tree, self.spec.build_edits).write(source)
             self._install(source, Path(scratch))
             generated = self._generated(source)
+        self._edit_packages()
         names = self._keep_metadata_only()
         imports = self._imports(names)
         # Nothing can be compiled where it is shown read-only; a file that is no Python of this version stays as it is.
@@ -202,6 +203,13 @@ class _Build:
                 f"the environment of {self.label} could not be built: {' '.join(command[1:4])} failed: "
                 f"{'; '.join(line.strip() for line in said[-3:])[-500:]} (all of it in {self.log})"
             )
+
+    def _edit_packages(self) -> None:
+        for edit in self.spec.package_edits:
+            place = self.site / edit.path
+            if not place.is_file() or edit.find not in (text := place.read_text(encoding="utf-8")):
+                raise InfraError(f"{edit.path} of the packages of {self.label} is not as it is known")
+            place.write_text(text.replace(edit.find, edit.put), encoding="utf-8")
 
     def _generated(self, source: Path) -> tuple[str, ...]:
         """Keeps the files that the installation wrote into the tree, apart from what building leaves."""

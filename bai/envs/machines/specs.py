@@ -19,6 +19,9 @@ from bai.errors import SandboxUnavailable
 __all__ = ["Edit", "Spec", "edited", "find_spec", "known_specs"]
 
 
+_EDITS = ("edits", "build_edits", "package_edits")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Edit:
     """A change to a file of the tree: in each line, the first ``find`` becomes ``put``."""
@@ -67,6 +70,8 @@ class Spec:
     """Changes to the tree."""
     build_edits: tuple[Edit, ...] = ()
     """Changes to the copy of the tree that the project is installed from, which no test sees."""
+    package_edits: tuple[Edit, ...] = ()
+    """Changes to installed packages, relative to where they lie."""
     generates: tuple[str, ...] = ()
     """Files that the installation writes into the tree."""
     says_version: bool = False
@@ -115,7 +120,7 @@ def known_specs() -> Mapping[tuple[str, str], Spec]:
 
 
 def _read(table: dict[str, Any]) -> Spec:
-    edits = {name: tuple(Edit(**edit) for edit in table.pop(name, ())) for name in ("edits", "build_edits")}
+    edits = {name: tuple(Edit(**edit) for edit in table.pop(name, ())) for name in _EDITS}
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
     assert plain.keys() <= {field.name for field in fields(Spec)}, plain.keys()
     return Spec(**{**plain, **edits})
