@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import bai
+from bai.agents.policies import make_policy
 from bai.cli.output import assignments, difficulties, env_options, progress
 from bai.envs.sandbox import make_sandbox
 from bai.envs.sandbox.registry import ProcessId, Record
@@ -43,6 +45,16 @@ def saved(tmp_path: Path) -> Path:
     ]
     write_trajectories(tmp_path / "trajectories.jsonl", rows)
     return tmp_path
+
+
+def test_help_names_every_policy(run: Run) -> None:
+    """``bai eval --help`` and the refusal of an unknown policy name the same forms."""
+    code, text, _ = run("eval", "--help")
+    with pytest.raises(ConfigError) as refused:
+        make_policy("nobody")
+    forms = re.split(r", | or ", str(refused.value).removeprefix("a policy is named ").partition(";")[0])
+    assert code == 0 and len(forms) == 7
+    assert all(re.search(rf"\b{re.escape(form)}\b", text) for form in forms)
 
 
 def test_help_lists_the_commands_and_loads_nothing_heavy() -> None:

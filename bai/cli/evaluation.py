@@ -39,13 +39,21 @@ MOST_REASONS = 3
 
 def evaluation(
     policy: Annotated[
-        str, typer.Option("--policy", "--agent", help="checkpoint:DIR, hf:DIR, openai:URL#MODEL, oracle or empty.")
+        str,
+        typer.Option(
+            "--policy",
+            "--agent",
+            help="checkpoint:DIR, hf:DIR, openai:URL#MODEL, oracle, empty, repair or repair:POLICY.",
+        ),
     ],
     policy_option: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE for the policy, such as device=cuda; may be repeated.")
     ] = None,
     task_set: Annotated[
-        str | None, typer.Option(help="A name (see `bai tasks list`) or a file of rows; micro if left out.")
+        str | None,
+        typer.Option(
+            help="A name (see `bai tasks list`) or a file of rows; if left out, micro, or default for repairs."
+        ),
     ] = None,
     env: Annotated[str, typer.Option(help="Gymnasium id.")] = "bai/Coding-v0",
     split: Annotated[str | None, typer.Option(help="Split of the task set; `heldout` for micro.")] = None,
@@ -70,8 +78,8 @@ def evaluation(
     """Evaluates a policy on a task set; run again to go on where it stopped.
 
     Writes trajectories.jsonl, summary.json and report.html, and of repairs predictions.jsonl with the reports of
-    SWE-bench's harness. Samples lost to faults of the machinery are left out
-    of the score, counted and printed; above 2 % of them the exit code is 1.
+    SWE-bench's harness. Samples lost to faults of the machinery are left out of the score, counted and printed; above
+    2 % of them the exit code is 1.
     """
     from bai.evals.run import EvalConfig, evaluate, publish
     from bai.policy import Sampling

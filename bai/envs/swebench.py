@@ -192,6 +192,17 @@ class SWEBenchEnv(TextEnv[RepairTask]):
         self._turns = 0
         self.report: RepairReport | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A set may take megabytes, and every process has a workshop of its own; the sandbox's files go along.
+        moment = None if self.task is None else self._get_state()
+        return {**self.__dict__, "_tasks": None, "_workshop": None, "_grader": None, "_moment": moment}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        moment = state.pop("_moment")
+        self.__dict__.update(state)
+        if moment is not None:
+            self._set_state(moment)
+
     def _task_set(self) -> TaskSet[RepairTask]:
         if self._tasks is None:
             self._tasks = load_repair_set(**self._source)
@@ -224,7 +235,7 @@ class SWEBenchEnv(TextEnv[RepairTask]):
 
     def _begin(self, task: RepairTask) -> str:
         self._turns, self.report = 0, None
-        tree, machine = self._shop().tree(task), self._shop().machine(task)
+        tree, machine = self.given()
         if self._mode == "bash":
             self._workplace.begin(tree, machine)
         self._judge()
@@ -327,12 +338,10 @@ class SWEBenchEnv(TextEnv[RepairTask]):
         return {"turns": self._turns, "place": place, "spent_s": self._workplace.spent_s, "report": self.report}
 
     def _set_state(self, state: Any) -> None:
-        assert self.task is not None
         self._turns, self.report = state["turns"], state["report"]
         place: Snapshot | None = state["place"]
         if place is not None:
-            tree, machine = self._shop().tree(self.task), self._shop().machine(self.task)
-            self._workplace.unpack(place, tree, machine, state["spent_s"])
+            self._workplace.unpack(place, *self.given(), state["spent_s"])
 
     def _solve(self, task: RepairTask) -> Iterator[str]:
         if self._mode == "patch" and task.patch.strip():

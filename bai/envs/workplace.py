@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bai.envs.grading.repair import shell
 from bai.envs.machines.base import Machine
@@ -21,7 +22,8 @@ __all__ = ["Workplace"]
 class Workplace:
     """A repository in a sandbox.
 
-    Its sandbox is started by :meth:`begin` and serves the episodes after it that want the same machine.
+    Its sandbox is started by :meth:`begin` and serves the episodes after it that want the same machine. A pickle holds
+    neither it nor the files, which :meth:`pack` copies and :meth:`unpack` puts back.
     """
 
     limits: Limits
@@ -35,6 +37,9 @@ class Workplace:
     _machine: Machine | None = None
     _sandbox: Sandbox | None = None
     _tree: Tree | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_machine": None, "_sandbox": None, "_tree": None}
 
     def begin(self, tree: Tree, machine: Machine) -> None:
         """Puts a tree into an empty sandbox of a machine.

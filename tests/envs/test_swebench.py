@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import gymnasium as gym
 import pytest
 from gymnasium.envs.registration import EnvSpec
@@ -99,6 +100,31 @@ class TestGymnasium:
         again.restore(moment)
         assert "one" in again.step(bash("cat made"))[0]
         again.close()
+
+    @pytest.mark.parametrize("library", [pickle, cloudpickle])
+    @pytest.mark.parametrize("mode", ["bash", "patch"])
+    def test_a_pickle_keeps_the_episode(self, make_env: MakeEnv, mode: str, library: Any) -> None:
+        """Taken before it, in the middle and after its end; the two then share nothing."""
+        env = make_env(mode=mode)
+        made = library.loads(library.dumps(env))
+        assert made.reset(seed=5) == env.reset(seed=5)
+        if mode == "bash":
+            env.step(FIX)
+            env.step(bash("echo one > made"))
+        twin = library.loads(library.dumps(env))
+        if mode == "bash":
+            told = env.step(bash("cat made; echo more >> made"))
+            assert "one" in told[0] and twin.step(bash("cat made; echo more >> made")) == told
+        (*_, last) = env.oracle()
+        end = env.step(last)
+        assert end[1] == 1.0 and twin.step(last) == end
+        over = library.loads(library.dumps(twin))
+        assert over.report == twin.report and over.render() == twin.render()
+        with pytest.raises(ConfigError, match="over"):
+            over.step(last)
+        assert len(library.dumps(over)) < 200_000, "neither the task set nor the workshop is part of the pickle"
+        for each in (made, twin, over):
+            each.close()
 
     def test_equal_seeds_make_equal_episodes(self, make_env: MakeEnv) -> None:
         """The task, the observations, the reward and info."""

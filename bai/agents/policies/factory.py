@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,8 @@ def make_policy(spec: str, **options: Any) -> Policy:
             speaks the OpenAI chat protocol), ``oracle``, ``empty``, which says nothing, ``repair``
             (localisation and templates, no model; for bai/SWEBench-v0), or ``repair:POLICY`` (the same, with
             patches of another policy too).
-        options: Passed on to the policy's constructor.
+        options: Passed on to the policy's constructor. Of ``repair`` they are fields of
+            :class:`~bai.agents.repair.pipeline.RepairConfig`, and with ``repair:POLICY`` the others are POLICY's.
 
     Raises:
         ConfigError: The string has another form.
@@ -35,9 +38,7 @@ def make_policy(spec: str, **options: Any) -> Policy:
 
         return OraclePolicy(**options)
     if kind == "repair" and (rest or spec == "repair"):
-        from bai.agents.repair.agent import RepairAgent
-
-        return RepairAgent(policy=make_policy(rest, **options) if rest else None, name=spec)
+        return _repair(spec, rest, options)
     if spec == "empty":
         from bai.agents.policies.empty import EmptyPolicy
 
@@ -52,6 +53,16 @@ def make_policy(spec: str, **options: Any) -> Policy:
         url, _, model = rest.partition("#")
         return EndpointPolicy(url, model, name=spec, **options)
     raise ConfigError(f"a policy is named {_FORMS}; got {spec!r}")
+
+
+def _repair(spec: str, inner: str, options: Mapping[str, Any]) -> Policy:
+    from bai.agents.repair.agent import RepairAgent
+    from bai.agents.repair.pipeline import RepairConfig
+
+    fields = {field.name for field in dataclasses.fields(RepairConfig)}
+    others = {name: value for name, value in options.items() if inner and name not in fields}
+    config = RepairConfig(**{name: value for name, value in options.items() if name not in others})
+    return RepairAgent(config, make_policy(inner, **others) if inner else None, name=spec)
 
 
 def model_folder(spec: str) -> Path | None:

@@ -21,7 +21,7 @@ from bai.envs.repository.tree import Tree
 from bai.envs.sandbox import DockerSandbox, layout, make_sandbox
 from bai.envs.sandbox.base import Limits, Sandbox
 from bai.envs.sandbox.containers import blank
-from bai.envs.sandbox.docker_engine import connect, talking
+from bai.envs.sandbox.docker_engine import connect
 from bai.envs.sandbox.image import has_image
 from bai.envs.tasks.selection import Stamp, stamp
 from bai.errors import DataError, SandboxUnavailable
@@ -208,7 +208,7 @@ def why_built(folder: TaskFolder) -> str:
 
 
 def _config(image: str, url: str | None) -> Mapping[str, Any]:
-    with connect(url) as client, talking(url):
+    with connect(url) as client:
         return client.inspect_image(image)["Config"] or {}
 
 
@@ -227,12 +227,12 @@ def _with_links(image: str, links: Mapping[str, str], url: str | None) -> str:
     Raises:
         InfraError: The engine does not answer, or the image has a directory in one of these places.
     """
-    with connect(url) as client, talking(url):
+    with connect(url) as client:
         identity = str(client.inspect_image(image)["Id"])
         tag = hashlib.sha256(repr((identity, sorted(links.items()))).encode()).hexdigest()[:16]
         if has_image(client, f"{_REPOSITORY}:{tag}"):
             return f"{_REPOSITORY}:{tag}"
-    with connect(url) as client, talking(url), blank(client, image) as container:
+    with connect(url) as client, blank(client, image) as container:
         client.put_archive(container, "/", _packed(links))
         config = client.inspect_image(image)["Config"] or {}
         client.commit(container, _REPOSITORY, tag, conf={**config, "Entrypoint": None})

@@ -20,7 +20,7 @@ from bai.envs.repository.tree import Tree
 from bai.envs.sandbox import DockerSandbox
 from bai.envs.sandbox.base import Limits, Sandbox
 from bai.envs.sandbox.containers import blank
-from bai.envs.sandbox.docker_engine import connect, talking
+from bai.envs.sandbox.docker_engine import connect
 from bai.envs.sandbox.image import default_image, follow, has_image, why_no_image
 from bai.errors import DataError, InfraError, SandboxUnavailable
 
@@ -100,7 +100,7 @@ def why_no_task_image(image: str, url: str | None, *, pull: bool) -> str | None:
     if reason is None or not pull:
         return reason
     try:
-        with connect(url, timeout_s=PULL_S) as client, talking(url):
+        with connect(url, timeout_s=PULL_S) as client:
             from docker.utils import parse_repository_tag
 
             repository, tag = parse_repository_tag(image)
@@ -119,12 +119,12 @@ def image_tree(image: str, cache: Path, url: str | None = None, *, folder: str =
         DataError: The image holds no repository where it should be.
         SandboxUnavailable: The engine does not answer.
     """
-    with connect(url) as client, talking(url):
+    with connect(url) as client:
         identity = str(client.inspect_image(image)["Id"])
     place = cache / "images" / f"{hashlib.sha256(f'{identity}{folder}'.encode()).hexdigest()[:16]}.tar"
 
     def copy(draft: Path) -> None:
-        with connect(url) as client, talking(url), blank(client, image) as container:
+        with connect(url) as client, blank(client, image) as container:
             draft.write_bytes(_copied(client, container, image, folder).archive())
 
     return Tree.from_archive(make_once(place, copy).read_bytes())
@@ -149,11 +149,11 @@ def _layered(environment: Environment, options: Mapping[str, Any]) -> str:
         raise SandboxUnavailable(reason)
     tag = f"{environment.key}-{hashlib.sha256(base.encode()).hexdigest()[:8]}"
     name = f"{REPOSITORY}:{tag}"
-    with connect(url) as client, talking(url):
+    with connect(url) as client:
         if has_image(client, name):
             return name
     program = _program(environment, base, options)
-    with connect(url) as client, talking(url), blank(client, base) as container:
+    with connect(url) as client, blank(client, base) as container:
         client.put_archive(container, "/", _layer(environment, program))
         config = client.inspect_image(base)["Config"] or {}
         client.commit(container, REPOSITORY, tag, conf={**config, "Entrypoint": None})
@@ -244,7 +244,7 @@ def _expect_to_work(name: str, options: Mapping[str, Any]) -> None:
     with DockerSandbox(**{**options, "image": name}) as sandbox:
         done = sandbox.exec([f"{PLACE}/environment/bin/python", "-c", _WORKS])
     if not done.ok:
-        with connect(url) as client, talking(url):
+        with connect(url) as client:
             client.remove_image(name, force=True)
         said = done.stderr.decode("utf-8", "replace").strip()[-300:]
         raise SandboxUnavailable(f"the interpreter of {name} does not run on the project's image: {said}")

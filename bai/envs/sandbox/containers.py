@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from bai.envs.sandbox.docker_engine import connect, talking, why_no_engine
+from bai.envs.sandbox.docker_engine import connect, why_no_engine
 from bai.envs.sandbox.docker_settings import LABEL
 from bai.envs.sandbox.registry import OwnerState, ProcessId
 from bai.errors import InfraError
@@ -64,7 +64,7 @@ def find(url: str | None = None) -> list[Container]:
     found: list[Container] = []
     if why_no_engine(url) is not None:
         return found
-    with contextlib.suppress(InfraError), connect(url) as client, talking(url):
+    with contextlib.suppress(InfraError), connect(url) as client:
         for seen in client.containers(all=True, filters={"label": f"{LABEL}=1"}):
             with contextlib.suppress(LookupError, ValueError, TypeError):
                 found.append(_read(seen["Id"], seen["Labels"], float(seen["Created"])))
@@ -80,7 +80,7 @@ def _read(container: str, labels: Mapping[str, str], made: float) -> Container:
 def remove(url: str | None, container: str) -> bool:
     """Kills and removes a container; tells whether it is gone."""
     try:
-        with connect(url) as client, talking(url):
+        with connect(url) as client:
             discard(client, container)
     except InfraError:
         return False

@@ -15,7 +15,7 @@ from bai.envs.sandbox import containers, inside, layout, registry, workspace
 from bai.envs.sandbox.base import Capabilities, Limits
 from bai.envs.sandbox.channel import Channel
 from bai.envs.sandbox.docker_channel import AttachedChannel
-from bai.envs.sandbox.docker_engine import address, connect, talking, why_no_engine
+from bai.envs.sandbox.docker_engine import address, connect, why_no_engine
 from bai.envs.sandbox.docker_settings import Wanted, draw_uid, memory_of, refuse_weaker, scratch_of
 from bai.envs.sandbox.image import default_image, why_no_image
 from bai.envs.sandbox.lodging import with_forks
@@ -112,7 +112,7 @@ class DockerSandbox(ResidentSandbox):
 
     def _connect(self) -> Channel:
         began = time.perf_counter()
-        with connect(self._url) as client, talking(self._url):
+        with connect(self._url) as client:
             self._create(client)
             self._entry = registry.register(self.name, {"container": self._container, "url": address(self._url)})
             created = time.perf_counter()
@@ -160,7 +160,7 @@ class DockerSandbox(ResidentSandbox):
 
     def make_room(self) -> None:
         most = memory_of(self.limits, layout.BRANCH_DISKS)
-        with connect(self._url) as client, talking(self._url):
+        with connect(self._url) as client:
             client.update_container(self._container, mem_limit=most, memswap_limit=most)
 
     def _configure(self) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class DockerSandbox(ResidentSandbox):
 
     def _archive_of_image(self) -> bytes:
         """Gets the workspace that :meth:`commit` put into the image."""
-        with connect(self._url) as client, talking(self._url):
+        with connect(self._url) as client:
             pieces, _ = client.get_archive(self._container, WORKSPACE_ARCHIVE)
             return _only_file(b"".join(pieces))
 
@@ -244,7 +244,7 @@ class DockerSandbox(ResidentSandbox):
         if not repository or not version:
             raise ConfigError(f"expected an image's name, NAME or NAME:TAG; got {tag!r}")
         archive = self.snapshot().archive
-        with connect(self._url) as client, talking(self._url), containers.blank(client, self.image) as container:
+        with connect(self._url) as client, containers.blank(client, self.image) as container:
             client.put_archive(container, "/", _archive_with(WORKSPACE_ARCHIVE, archive))
             client.commit(container, repository, version, changes=self._changes())
         return f"{repository}:{version}"

@@ -17,7 +17,7 @@ from typing import Any
 
 from bai.errors import SandboxDied, SandboxUnavailable
 
-__all__ = ["INSTALL_SDK", "OLDEST_API", "address", "connect", "forget_engines", "talking", "why_no_engine"]
+__all__ = ["INSTALL_SDK", "OLDEST_API", "address", "connect", "forget_engines", "why_no_engine"]
 
 INSTALL_SDK = "pip install 'bai-rl[docker]'"
 ADDRESSES = "unix:///PATH or tcp://HOST:PORT"
@@ -64,7 +64,7 @@ def connect(url: str | None, *, timeout_s: float = API_S) -> Iterator[Any]:
     except ImportError as error:
         raise SandboxUnavailable(f"the SDK of Docker is not installed; run: {INSTALL_SDK}") from error
     _expect_address(url)
-    with talking(url):
+    with _talking(url):
         settings = {**kwargs_from_env(), **({"base_url": url} if url else {}), "timeout": timeout_s}
         try:
             # Asked here rather than by the client as it is made: one that fails to be made is never closed.
@@ -123,7 +123,7 @@ def _knock(url: str | None) -> None:
 
 
 @contextlib.contextmanager
-def talking(url: str | None) -> Iterator[None]:
+def _talking(url: str | None) -> Iterator[None]:
     """Turns what the SDK raises into :class:`~bai.errors.SandboxDied` with the engine's own words."""
     from docker.errors import DockerException
     from requests.exceptions import RequestException

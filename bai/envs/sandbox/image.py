@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bai.envs.sandbox.docker_engine import address, connect, talking
+from bai.envs.sandbox.docker_engine import address, connect
 from bai.envs.sandbox.image_base import make_base
 from bai.errors import ConfigError, SandboxDied, SandboxUnavailable
 
@@ -131,7 +131,7 @@ def has_image(client: Any, name: str) -> bool:
 def why_no_image(url: str | None, name: str) -> str | None:
     """Says why the engine at ``url`` cannot run the image ``name``, or gives None if it has it."""
     try:
-        with connect(url) as client, talking(url):
+        with connect(url) as client:
             if has_image(client, name):
                 return None
     except (SandboxUnavailable, SandboxDied) as error:
@@ -150,7 +150,7 @@ def _find_base(client: Any, url: str | None, tell: Tell) -> tuple[str, Origin]:
         return base, "present"
     tell(f"pulling {base}")
     try:
-        with connect(url, timeout_s=PULL_S) as puller, talking(url):
+        with connect(url, timeout_s=PULL_S) as puller:
             follow(puller.pull(base, stream=True, decode=True), tell)
         return base, "pulled"
     except SandboxDied as error:

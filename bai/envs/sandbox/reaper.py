@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import logging
 import os
 import tempfile
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from bai.envs.sandbox import cgroups, registry, removal
+from bai.envs.sandbox.locks import locked, open_lock
 from bai.envs.sandbox.registry import Entry
 from bai.envs.sandbox.removal import FOLDER_PREFIX, is_sandbox_folder
 
@@ -175,15 +175,8 @@ def _alone(*, wait: bool) -> Iterator[bool]:
     if folder is None:
         yield True
         return
-    descriptor = os.open(folder / "reaper.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(descriptor)
+    with locked(open_lock(folder / "reaper.lock"), wait=wait) as alone:
+        yield alone
 
 
 def _remove(entry: Entry, groups: list[Path]) -> str:

@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from bai.envs.sandbox.locks import locked, open_lock
 from bai.errors import SandboxUnavailable
 
 __all__ = ["FIRST_UID", "GUARD_OFFSET", "UidLease", "can_change_uid", "holding", "will_pass"]
@@ -43,7 +44,7 @@ class UidLease:
         start = os.getpid() * 61
         for step in range(COUNT):
             self.uid = FIRST_UID + (start + step) % COUNT
-            self._fd = os.open(_FOLDER / str(self.uid), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            self._fd = open_lock(_FOLDER / str(self.uid))
             try:
                 fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
@@ -74,18 +75,12 @@ class UidLease:
 def holding(uid: int) -> Iterator[bool]:
     """Keeps a uid from being given out; tells False, and keeps nothing, if a sandbox has it, or a fork of its owner."""
     try:
-        descriptor = os.open(_FOLDER / str(uid), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = open_lock(_FOLDER / str(uid))
     except OSError:
         yield False
         return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(descriptor)
+    with locked(descriptor) as held:
+        yield held
 
 
 def will_pass(error: BaseException | None) -> bool:

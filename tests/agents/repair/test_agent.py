@@ -123,6 +123,19 @@ def test_it_answers_bound_contexts_only():
         agent.bind(context, gym.Env())
 
 
+def test_options_say_how_much_is_tried():
+    """Fields of RepairConfig are the pipeline's, the others the inner policy's; one that nobody takes is refused."""
+    assert make_policy("repair", seconds=3.0, mutants=7)._pipeline.config == RepairConfig(seconds=3.0, mutants=7)
+    agent = make_policy("repair:openai:http://localhost:1/v1", samples=2, max_context=512)
+    assert agent._pipeline.config == RepairConfig(samples=2) and agent._pipeline.policy.max_context == 512
+    agent.close()
+    for name in ("repair", "repair:oracle"):
+        with pytest.raises(TypeError):
+            make_policy(name, colour="red")
+    with pytest.raises(ConfigError, match="enough"):
+        make_policy("repair", enough=0)
+
+
 def test_names():
     """`repair` is made by name; an unknown policy inside it is refused as anywhere."""
     assert make_policy("repair").name == "repair"

@@ -23,7 +23,7 @@ FILES = {
     "environment/say.py": "print(2)\n",
     "solution/solve.sh": "#!/bin/bash\necho 'print(1)' > /srv/app/say.py\n",
     "tests/test.sh": (
-        "#!/bin/bash\ncd /srv/app\n[ \"$(python3 say.py)\" = 1 ]\necho $((1 - $?)) > /logs/verifier/reward.txt\n"
+        '#!/bin/bash\ncd /srv/app\n[ "$(python3 say.py)" = 1 ]\necho $((1 - $?)) > /logs/verifier/reward.txt\n'
     ),
 }
 

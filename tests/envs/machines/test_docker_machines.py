@@ -19,6 +19,7 @@ from bai.envs.machines.light import light_environment
 from bai.envs.machines.workshop import LocalWorkshop
 from bai.envs.repository.tree import Entry, Tree
 from bai.envs.sandbox import Limits
+from bai.envs.sandbox.containers import blank
 from bai.envs.sandbox.docker_engine import connect
 from bai.envs.sandbox.image import default_image, has_image
 from bai.errors import DataError, SandboxUnavailable
@@ -36,7 +37,7 @@ def task_image(small: Small) -> Iterator[str]:
     """An image as SWE-bench's are: the project with its history at ``/testbed``, and an interpreter of its own."""
     tree = small.tree(**{".git/HEAD": "ref: refs/heads/main\n", ".git/secret": "the answer"})
     conda = Tree({"opt/miniconda3/envs/testbed/bin/python": Entry(data=b"/usr/bin/python3", link=True)})
-    with images._blank(default_image(), None) as (client, container):
+    with connect(None) as client, blank(client, default_image()) as container:
         client.put_archive(container, "/", tree.archive(below="testbed"))
         client.put_archive(container, "/", conda.archive())
         client.commit(container, *IMAGE.split(":"))

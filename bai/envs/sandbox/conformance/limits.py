@@ -6,7 +6,7 @@ multiple of its limit and then stops by itself.
 
 from __future__ import annotations
 
-from bai.envs.sandbox.base import MIB
+from bai.envs.sandbox.base import MIB, ExecResult
 from bai.envs.sandbox.conformance.base import Group
 from bai.envs.sandbox.conformance.bench import Bench
 from bai.envs.sandbox.conformance.expect import expect, expect_equal
@@ -88,11 +88,7 @@ def a_module_is_watched_between_calls(bench: Bench) -> None:
 def processes_are_limited(bench: Bench) -> None:
     """No more processes than allowed are alive at a time, for root too."""
     most = bench.sandbox.limits.processes
-    result = bench.sandbox.run_python(FORKS.format(most=4 * most))
-    if result.status == "exited":
-        expect(int(result.stdout) <= most, f"{int(result.stdout)} processes under a limit of {most}")
-    else:
-        expect_equal("status", result.status, "crashed")
+    _expect_at_most(bench.sandbox.run_python(FORKS.format(most=4 * most)), most, "processes")
 
 
 @LIMITED.check(promise="tree_processes")
@@ -105,9 +101,12 @@ def threads_are_limited(bench: Bench) -> None:
         "        threading.Thread(target=time.sleep, args=(10,), daemon=True).start(); n += 1\n"
         "except RuntimeError: pass\nprint(n)"
     )
-    result = bench.sandbox.run_python(code)
+    _expect_at_most(bench.sandbox.run_python(code), most, "threads")
+
+
+def _expect_at_most(result: ExecResult, most: int, what: str) -> None:
     if result.status == "exited":
-        expect(int(result.stdout) <= most, f"{int(result.stdout)} threads under a limit of {most}")
+        expect(int(result.stdout) <= most, f"{int(result.stdout)} {what} under a limit of {most}")
     else:
         expect_equal("status", result.status, "crashed")
 

@@ -136,8 +136,7 @@ def page_tables(pids: list[int]) -> int:
     total = 0
     for pid in pids:
         try:
-            with open(f"/proc/{pid}/status", "rb") as file:
-                total += next((int(line.split()[1]) * 1024 for line in file if line.startswith(b"VmPTE:")), 0)
+            total += _told(pid, "status", b"VmPTE:")
         except OSError:
             continue
     return total
@@ -148,11 +147,16 @@ def proportional(pids: list[int]) -> int:
     total = 0
     for pid in pids:
         try:
-            with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
-                total += next((int(line.split()[1]) * 1024 for line in file if line.startswith(b"Pss:")), 0)
+            total += _told(pid, "smaps_rollup", b"Pss:")
         except OSError:
             total += _resident_of(pid)
     return total
+
+
+def _told(pid: int, file: str, field: bytes) -> int:
+    """Bytes that a field of a process's file in /proc tells, in KiB there; 0 where it has none."""
+    with open(f"/proc/{pid}/{file}", "rb") as lines:
+        return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(field)), 0)
 
 
 def _resident_of(pid: int) -> int:

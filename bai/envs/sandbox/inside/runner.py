@@ -96,14 +96,14 @@ class Runner:
         poll = select.poll()
         poll.register(self.host.request, select.POLLIN)
         tick = 0
-        baselines = {branch.ident: self.supervisor.disk_use(branch.config) for branch in self._lively()}
+        baselines = {branch.ident: self.supervisor.disk.use(branch.config) for branch in self._lively()}
         while not poll.poll(IDLE_TICK_S * 1000 if self.children else None):
             tick += 1
             over = self.supervisor.over_limit(Finding(wire.End.ALIVE))
             if over is not None:
                 self._drop_worst(over)
             for branch in self._lively():
-                if self.supervisor.over_disk(branch.config, tick, baselines[branch.ident]):
+                if self.supervisor.disk.over(branch.config, tick, baselines[branch.ident]):
                     self._drop_branch(branch, wire.End.OVERFLOW)
                     self.branches.shrink(branch)
 

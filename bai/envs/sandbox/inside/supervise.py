@@ -1,20 +1,19 @@
 """One candidate process: forking it, feeding it, watching it, ending it with all it started."""
 
 # Descriptors and single system calls throughout: a pathlib in between would hide them.
-# ruff: noqa: PTH101, PTH118, PTH123, PTH208
+# ruff: noqa: PTH123
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import select
-import stat
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from . import jobs, kernel, processes, wire
+from .disk import Disk
 from .pump import Feed, FrameCounter, Sink
 
 __all__ = ["Child", "Finding", "Supervisor"]
@@ -91,8 +90,8 @@ class Supervisor:
     on_hangup: Callable[[], NoReturn]
     ended: dict[int, tuple[int, float, int]] = field(default_factory=dict)
     """Exit code, processor seconds and peak memory of children that were reaped."""
-    counted: int = 0
-    """Bytes that the file system of a branch held when that branch's files were last counted."""
+    disk: Disk = field(default_factory=Disk)
+    """What candidates have written."""
 
     def spawn(self, op: int, ident: int, config: dict[str, Any], *, with_streams: bool) -> Child:
         """Forks a process for a job of kind ``op``."""
@@ -151,32 +150,6 @@ class Supervisor:
         if usage.resident + tables > most and processes.proportional(usage.pids) + tables > most:
             return wire.End.MEMORY
         return wire.End.OVERFLOW if usage.threads > 2 * limits["processes"] + 8 else None
-
-    def over_disk(self, config: dict[str, Any], tick: int, baseline: tuple[int, int]) -> wire.End | None:
-        """Looks at what one branch's directories hold; says whether that is too much.
-
-        What lay there before (``baseline``) is not held against this execution. Where it has to be counted file by
-        file, only every tenth look counts, and one after which the branches together hold much more.
-        """
-        if not config["own_disk"] and tick % 10 and not self._has_swollen(config):
-            return None
-        bounds = (config["limits"]["disk_bytes"], config["inodes"])
-        used = zip(self.disk_use(config), bounds, baseline, strict=True)
-        return wire.End.OVERFLOW if any(now > max(limit, before) for now, limit, before in used) else None
-
-    def _has_swollen(self, config: dict[str, Any]) -> bool:
-        """Whether the file system of a branch holds much more than when a branch's files were last counted."""
-        return bool(
-            _used(config["branches"] or config["scratch"][0]) - self.counted > config["limits"]["disk_bytes"] // 2
-        )
-
-    def disk_use(self, config: dict[str, Any]) -> tuple[int, int]:
-        """Bytes and files in the directories that candidates write; of a file system's own, it keeps the bytes."""
-        if not config["own_disk"]:
-            self.counted = _used(config["branches"] or config["scratch"][0])
-            return _size_of(config["scratch"], config["inodes"])
-        found = [os.statvfs(folder) for folder in config["scratch"]]
-        return 0, max(entry.f_files - entry.f_ffree for entry in found)
 
     def memory_kills(self) -> int:
         """How often the kernel has ended a process of the sandbox's control group for want of memory, if it tells."""
@@ -258,7 +231,7 @@ class _Watch:
 
     def run(self, wall_s: float, fresh: bool, watched: bool) -> Finding:
         config = self.child.config
-        baseline, killed = self.owner.disk_use(config), self.owner.memory_kills()
+        baseline, killed = self.owner.disk.use(config), self.owner.memory_kills()
         begin = time.monotonic()
         deadline = begin + (START_S if fresh else wall_s)
         finding = Finding(wire.End.EXITED)
@@ -272,12 +245,12 @@ class _Watch:
             end = self._end(now >= deadline)
             if end is None and watched and now >= look:
                 tick += 1
-                end = self.owner.over_limit(finding) or self.owner.over_disk(config, tick, baseline)
+                end = self.owner.over_limit(finding) or self.owner.disk.over(config, tick, baseline)
                 # With many branches a look takes its time: most of it belongs to the execution.
                 look = (after := time.monotonic()) + max(TICK_S, 3 * (after - now))
             if end in (wire.End.EXITED, wire.End.ALIVE) and watched and not config["own_disk"]:
                 # What was too quick to be seen on the way is seen at the end.
-                end = self.owner.over_disk(config, 0, baseline) or end
+                end = self.owner.disk.over(config, 0, baseline) or end
             if end not in (None, wire.End.ALIVE) and self.owner.memory_kills() > killed:
                 end = wire.End.MEMORY
             if end is not None:
@@ -311,51 +284,3 @@ class _Watch:
 
 def _pipe() -> tuple[int, int]:
     return os.pipe2(os.O_CLOEXEC)
-
-
-def _used(folder: str) -> int:
-    """Bytes of the file system that a folder lies in."""
-    found = os.statvfs(folder)
-    return (found.f_blocks - found.f_bfree) * found.f_frsize
-
-
-def _unlock(folder: str) -> bool:
-    """Opens a directory to its owner again; tells whether that helps."""
-    try:
-        os.chmod(folder, 0o700)
-        os.scandir(folder).close()
-    except OSError:
-        return False
-    return True
-
-
-def _size_of(places: Iterable[str], most_entries: int) -> tuple[int, int]:
-    """Bytes and entries below directories; counting stops beyond ``most_entries``.
-
-    A tree too deep to be looked at counts as too many entries; one that a candidate of this user has closed at its root
-    is opened. No recursion: its depth is the candidate's choice.
-    """
-    total = count = 0
-    places = frozenset(places)
-    folders = list(places)
-    while folders and count <= most_entries:
-        try:
-            names = os.listdir(here := folders.pop())
-        except PermissionError:
-            if here in places and _unlock(here):
-                folders.append(here)
-            continue
-        except OSError as error:
-            count += most_entries + 1 if error.errno == errno.ENAMETOOLONG else 0
-            continue
-        count += len(names)
-        for path in [os.path.join(here, name) for name in names]:
-            try:
-                found = os.lstat(path)
-            except OSError:
-                continue
-            if stat.S_ISDIR(found.st_mode):
-                folders.append(path)
-            else:
-                total += found.st_blocks * 512
-    return total, count
