@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from bai.envs.base import Outcome, TextEnv
+from bai.envs.grading.gold import gold_changes
 from bai.envs.grading.repair import TEST_LIMITS, RepairGrader, RepairReport
 from bai.envs.grading.similarity import similarity_reward
 from bai.envs.machines.base import Machine
@@ -17,7 +18,7 @@ from bai.envs.machines.workshop import LocalWorkshop
 from bai.envs.repository.actions import Action, read_action, read_patch
 from bai.envs.repository.context import Context, show_files
 from bai.envs.repository.dialogue import HOW, tell_result, writing
-from bai.envs.repository.patch import apply_patch, parse_patch
+from bai.envs.repository.patch import make_patch
 from bai.envs.repository.tree import Tree
 from bai.envs.sandbox.base import MIB, Limits, Snapshot
 from bai.envs.tasks.base import TaskSet
@@ -343,13 +344,14 @@ class SWEBenchEnv(TextEnv[RepairTask]):
             self._workplace.unpack(place, *self.given(), state["spent_s"])
 
     def _solve(self, task: RepairTask) -> Iterator[str]:
-        if not task.patch.strip():
-            raise ConfigError(f"task {task.task_id} brings no gold patch to solve it with")
-        if self._mode == "patch":
+        if self._mode == "patch" and task.patch.strip():
             yield f"````diff\n{task.patch.removesuffix(chr(10))}\n````"
             return
-        tree = self._shop().tree(task)
-        yield writing(tree.changes_to(apply_patch(tree, parse_patch(task.patch), allow_renames=True)))
+        tree, changes = self._shop().tree(task), gold_changes(task, self._shop(), self._limits)
+        if self._mode == "patch":
+            yield f"````diff\n{make_patch(tree, tree.changed(changes)).text.removesuffix(chr(10))}\n````"
+            return
+        yield writing(changes)
         yield "```submit\n```"
 
     def close(self) -> None:

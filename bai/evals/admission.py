@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from bai.envs.grading.gold import gold_changes
 from bai.envs.grading.repair import TEST_LIMITS, RepairGrader
 from bai.envs.machines.base import Workshop
 from bai.envs.machines.environment import Environment
-from bai.envs.repository.patch import apply_patch, parse_patch
 from bai.envs.sandbox.base import Limits
 from bai.envs.tasks.repair import RepairTask
 from bai.errors import ConfigError, DataError, InfraError
@@ -128,7 +128,7 @@ def admit(
         raise ConfigError("two rows have the same instance_id: each must have its own")
     identity = {"seed": seed, "limits": vars(limits), "workshop": _name_of(workshop)}
     with RunStore(journal, identity) as store:
-        admission = _Admission(workshop, RepairGrader(workshop, limits=limits), store, repeat, seed)
+        admission = _Admission(workshop, limits, store, repeat, seed)
         admission.run(rows, jobs, on_progress or (lambda done, total, note: None))
         found = tuple(map(admission.finding, rows))
     sound = {finding.task_id for finding in found if finding.admitted}
@@ -143,8 +143,9 @@ def _name_of(workshop: Workshop) -> str:
 class _Admission:
     """The runs of one admission."""
 
-    def __init__(self, workshop: Workshop, grader: RepairGrader, store: RunStore, repeat: int, seed: int) -> None:
-        self._workshop, self._grader, self._store = workshop, grader, store
+    def __init__(self, workshop: Workshop, limits: Limits, store: RunStore, repeat: int, seed: int) -> None:
+        self._workshop, self._limits, self._store = workshop, limits, store
+        self._grader = RepairGrader(workshop, limits=limits)
         self._repeat, self._seed = repeat, seed
         self._digests: dict[str, str] = {}
         self._unusable: dict[str, str] = {}
@@ -196,8 +197,8 @@ class _Admission:
         rng = np.random.default_rng([self._seed, zlib.crc32(task.task_id.encode()), number, answer == "gold"])
         if answer == "empty":
             return RunRecord.of(key, self._grader.grade(task, {}, rng=rng))
-        tree = self._workshop.tree(task)
-        gold = tree.changes_to(apply_patch(tree, parse_patch(task.patch), allow_renames=True)) if task.patch else {}
+        brings = task.patch or "harbor" in task.origin
+        gold = gold_changes(task, self._workshop, self._limits) if brings else {}
         return RunRecord.of(key, self._grader.grade(task, gold, rng=rng))
 
     # What it comes to.

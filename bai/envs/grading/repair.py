@@ -21,6 +21,7 @@ from bai.envs.grading.control import Control, make_control
 from bai.envs.grading.logs import LogReader
 from bai.envs.grading.resolution import Examination, examine
 from bai.envs.grading.sentinel import Sentinel, make_sentinel
+from bai.envs.grading.verifier import judge
 from bai.envs.machines.base import Machine, Workshop
 from bai.envs.repository.patch import apply_patch, make_patch, parse_patch
 from bai.envs.repository.policy import Stripped, guard
@@ -106,6 +107,8 @@ class RepairGrader:
 
     def grade(self, task: RepairTask, changes: Mapping[str, Entry | None], *, rng: np.random.Generator) -> RepairReport:
         """Judges changes to the tree that the task begins with. Raises as :meth:`grade_patch`."""
+        if "harbor" in task.origin:
+            return self._judged(task, changes, rng)
         began = time.perf_counter()
         tree, machine = self._workshop.tree(task), self._workshop.machine(task)
         tests = _trusted_tests(task, tree)
@@ -128,6 +131,25 @@ class RepairGrader:
             log=log,
             tests_s=result.wall_s,
             seconds=time.perf_counter() - began,
+        )
+
+    def _judged(self, task: RepairTask, changes: Mapping[str, Entry | None], rng: np.random.Generator) -> RepairReport:
+        """Judges by the task's own script, which gives a reward."""
+        found = judge(task, changes, self._workshop, self._limits, rng)
+        tree, stripped = self._workshop.tree(task), found.guarded.stripped
+        verdict = _verdict(found.result, found.examination, stripped)
+        if found.examination is None and not stripped and found.result.status == "exited":
+            verdict = Verdict(status="failed", score=0.0, detail="the task's script wrote no reward")
+        elif found.reward is not None and verdict.status == "failed":
+            verdict = Verdict(status="failed", score=found.reward, detail=f"reward {found.reward:g}")
+        return RepairReport(
+            verdict=verdict,
+            examination=found.examination,
+            patch=make_patch(tree, tree.changed(found.guarded.kept)).text,
+            stripped=stripped,
+            log=_printed(found.result),
+            tests_s=found.result.wall_s,
+            seconds=found.seconds,
         )
 
     def _examine(self, task: RepairTask, result: ExecResult, log: str, sentinel: Sentinel) -> Examination | None:
@@ -249,7 +271,8 @@ def _verdict(result: ExecResult, examination: Examination | None, stripped: tupl
     if stripped:
         return Verdict(status="tampered", score=0.0, detail="; ".join(("not resolved", *told)))
     if examination is None:
-        return Verdict(status=_STATUS[result.status], score=0.0, detail=f"the tests ended with {result.status}")
+        ended = result.status
+        return Verdict(status=_STATUS.get(ended, "failed"), score=0.0, detail=f"the tests ended with {ended}")
     return _failed(examination)
 
 

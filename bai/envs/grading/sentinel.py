@@ -15,7 +15,7 @@ import numpy as np
 from bai.envs.repository.tree import Entry
 from bai.envs.tasks.repair import RepairTask
 
-__all__ = ["Sentinel", "make_sentinel"]
+__all__ = ["Sentinel", "failing_test", "make_sentinel"]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _PLAIN = """def test_{word}():
@@ -50,15 +50,25 @@ def make_sentinel(task: RepairTask, rng: np.random.Generator) -> Sentinel:
         task: Its runner decides the form: a label of Django's, or a file for pytest and SymPy.
         rng: Draws the name and what is compared.
     """
-    word = "".join(_LETTERS[int(index)] for index in rng.integers(len(_LETTERS), size=12))
-    number, other = (int(value) for value in rng.choice(10_000, size=2, replace=False))
-    values = {"word": word, "title": word.title(), "number": number, "other": other}
+    values = _draw(rng)
+    word = values["word"]
     if task.log_parser == "parse_log_django":
         app = task.run.targets[0].split(".")[0] if task.run.targets else "basic"
         path, target = f"tests/{app}/test_{word}.py", f"{app}.test_{word}"
         return Sentinel(word=word, files={path: _entry(_DJANGO.format(**values))}, target=target)
     path = posixpath.join(_folder(task), f"test_{word}.py")
     return Sentinel(word=word, files={path: _entry(_PLAIN.format(**values))}, target=path)
+
+
+def failing_test(rng: np.random.Generator) -> str:
+    """Gives the source of a test that fails, under a name of its own, as pytest wants it."""
+    return _PLAIN.format(**_draw(rng))
+
+
+def _draw(rng: np.random.Generator) -> dict[str, str]:
+    word = "".join(_LETTERS[int(index)] for index in rng.integers(len(_LETTERS), size=12))
+    number, other = (int(value) for value in rng.choice(10_000, size=2, replace=False))
+    return {"word": word, "title": word.title(), "number": str(number), "other": str(other)}
 
 
 def _folder(task: RepairTask) -> str:

@@ -22,7 +22,7 @@ from bai.envs.machines.cache import make_once
 from bai.envs.machines.environment import Environment, finish, site_packages
 from bai.envs.machines.interpreters import Interpreter
 from bai.envs.machines.pip import plain_name
-from bai.envs.machines.specs import Spec
+from bai.envs.machines.specs import Spec, edited
 from bai.envs.repository.tree import Tree
 from bai.errors import InfraError
 
@@ -115,9 +115,10 @@ class _Build:
         self._run([self.interpreter.path, "-m", "venv", str(self.folder)])
         with tempfile.TemporaryDirectory(prefix="bai-build-") as scratch:
             source = Path(scratch) / "tree"
-            self.tree.write(source)
+            edited(self.tree, self.spec.build_edits).write(source)
             self._install(source, Path(scratch))
             generated = self._generated(source)
+        self._edit_packages()
         names = self._keep_metadata_only()
         imports = self._imports(names)
         # Nothing can be compiled where it is shown read-only; a file that is no Python of this version stays as it is.
@@ -139,8 +140,11 @@ class _Build:
     def _install(self, source: Path, scratch: Path) -> None:
         constraints = scratch / "constraints.txt"
         constraints.write_text("\n".join(BUILD_TOOLS) + "\n", encoding="utf-8")
-        # Two names for one thing: newer releases of pip have renamed what holds while a project is built.
-        told = {"PIP_CONSTRAINT": str(constraints), "PIP_BUILD_CONSTRAINT": str(constraints)}
+        told = {"PIP_CONSTRAINT": str(constraints)}
+        if self.isolated:
+            # Newer releases of pip have renamed what holds while a project is built, and refuse it where nothing is
+            # built apart.
+            told["PIP_BUILD_CONSTRAINT"] = str(constraints)
         if self.spec.says_version:
             name = re.sub(r"[-_.]+", "_", self.spec.distribution).upper()
             told[f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{name}"] = f"{self.spec.version}.0"
@@ -195,6 +199,13 @@ class _Build:
                 f"the environment of {self.label} could not be built: {' '.join(command[1:4])} failed: "
                 f"{'; '.join(line.strip() for line in said[-3:])[-500:]} (all of it in {self.log})"
             )
+
+    def _edit_packages(self) -> None:
+        for edit in self.spec.package_edits:
+            place = self.site / edit.path
+            if not place.is_file() or edit.find not in (text := place.read_text(encoding="utf-8")):
+                raise InfraError(f"{edit.path} of the packages of {self.label} is not as it is known")
+            place.write_text(text.replace(edit.find, edit.put), encoding="utf-8")
 
     def _generated(self, source: Path) -> tuple[str, ...]:
         """Keeps the files that the installation wrote into the tree, apart from what building leaves."""

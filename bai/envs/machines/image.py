@@ -6,6 +6,7 @@ import hashlib
 import io
 import logging
 import os
+import posixpath
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -109,8 +110,8 @@ def why_no_task_image(image: str, url: str | None, *, pull: bool) -> str | None:
     return why_no_image(url, image)
 
 
-def image_tree(image: str, cache: Path, url: str | None = None) -> Tree:
-    """Gives the repository's files as they lie in a task's image, without its history.
+def image_tree(image: str, cache: Path, url: str | None = None, *, folder: str = TESTBED) -> Tree:
+    """Gives the repository's files as they lie in a folder of a task's image, without its history.
 
     They are taken from a container that is never started, so nothing of the image runs.
 
@@ -120,23 +121,23 @@ def image_tree(image: str, cache: Path, url: str | None = None) -> Tree:
     """
     with connect(url) as client:
         identity = str(client.inspect_image(image)["Id"])
-    place = cache / "images" / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.tar"
+    place = cache / "images" / f"{hashlib.sha256(f'{identity}{folder}'.encode()).hexdigest()[:16]}.tar"
 
     def copy(draft: Path) -> None:
         with connect(url) as client, blank(client, image) as container:
-            draft.write_bytes(_testbed(client, container, image).archive())
+            draft.write_bytes(_copied(client, container, image, folder).archive())
 
     return Tree.from_archive(make_once(place, copy).read_bytes())
 
 
-def _testbed(client: Any, container: str, image: str) -> Tree:
+def _copied(client: Any, container: str, image: str, folder: str) -> Tree:
     from docker.errors import NotFound
 
     try:
-        pieces, _ = client.get_archive(container, TESTBED)
+        pieces, _ = client.get_archive(container, folder)
     except NotFound as error:
-        raise DataError(f"the image {image} has no repository at {TESTBED}") from error
-    whole = Tree.from_archive(b"".join(pieces), below=TESTBED.lstrip("/"))
+        raise DataError(f"the image {image} has no repository at {folder}") from error
+    whole = Tree.from_archive(b"".join(pieces), below=posixpath.basename(folder))
     return Tree({path: entry for path, entry in whole.items() if path.split("/")[0] != ".git"})
 
 

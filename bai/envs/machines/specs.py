@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from bai.envs.repository.tree import Entry, Tree
 from bai.errors import SandboxUnavailable
 
-__all__ = ["Edit", "Spec", "find_spec", "known_specs"]
+__all__ = ["Edit", "Spec", "edited", "find_spec", "known_specs"]
+
+
+_EDITS = ("edits", "build_edits", "package_edits")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edit:
-    """A change to a file of the tree that the tests rely on: in each line, the first ``find`` becomes ``put``."""
+    """A change to a file of the tree: in each line, the first ``find`` becomes ``put``."""
 
     path: str
     """The file, relative to the tree; where it is absent, nothing happens."""
@@ -60,18 +64,30 @@ class Spec:
     """Shell command, run in the repository's directory, to which files or labels are appended."""
     log_parser: str
     """Name of the reader of its output in ``swebench``'s registry."""
-    environment: Mapping[str, str]
-    """Variables of the tests."""
     before: tuple[str, ...] = ()
     """Shell commands run before the tests."""
     edits: tuple[Edit, ...] = ()
     """Changes to the tree."""
+    build_edits: tuple[Edit, ...] = ()
+    """Changes to the copy of the tree that the project is installed from, which no test sees."""
+    package_edits: tuple[Edit, ...] = ()
+    """Changes to installed packages, relative to where they lie."""
     generates: tuple[str, ...] = ()
     """Files that the installation writes into the tree."""
     says_version: bool = False
     """Whether the project's version comes from git tags, so that the installation must be told."""
     system: tuple[str, ...] = ()
     """Programs of the system that some tests want, and skip themselves or fail without."""
+
+
+def edited(tree: Tree, edits: Sequence[Edit]) -> Tree:
+    """Makes changes to a tree: in each line, the first place alone."""
+    for edit in edits:
+        if edit.path in tree:
+            lines = tree[edit.path].data.splitlines(keepends=True)
+            text = b"".join(line.replace(edit.find.encode(), edit.put.encode(), 1) for line in lines)
+            tree = tree.changed({edit.path: Entry(data=text, executable=tree[edit.path].executable)})
+    return tree
 
 
 def find_spec(repo: str, version: str) -> Spec:
@@ -104,10 +120,10 @@ def known_specs() -> Mapping[tuple[str, str], Spec]:
 
 
 def _read(table: dict[str, Any]) -> Spec:
-    edits = tuple(Edit(**edit) for edit in table.pop("edits", ()))
+    edits = {name: tuple(Edit(**edit) for edit in table.pop(name, ())) for name in _EDITS}
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
     assert plain.keys() <= {field.name for field in fields(Spec)}, plain.keys()
-    return Spec(**{"environment": {}, **plain, "edits": edits})
+    return Spec(**{**plain, **edits})
 
 
 def _repositories() -> str:

@@ -13,15 +13,16 @@ from bai.envs.machines.base import Machine, Workshop
 from bai.envs.machines.build import build_environment, environment_key
 from bai.envs.machines.cache import cache_folder
 from bai.envs.machines.environment import Environment
+from bai.envs.machines.harbor import image_machine, light_machine, read_folder, tree_of_image, why_built
 from bai.envs.machines.image import ImageMachine, LayerMachine, image_tree, why_no_task_image
 from bai.envs.machines.interpreters import choose_interpreter, expect_choice
 from bai.envs.machines.light import light_environment
 from bai.envs.machines.local import LocalMachine
 from bai.envs.machines.sources import Sources
-from bai.envs.machines.specs import Spec, find_spec
+from bai.envs.machines.specs import Spec, edited, find_spec
 from bai.envs.repository.left_behind import LEFT_OUT
 from bai.envs.repository.patch import apply_patch, parse_patch
-from bai.envs.repository.tree import Entry, Tree
+from bai.envs.repository.tree import Tree
 from bai.envs.sandbox import DockerSandbox, resolve_sandbox
 from bai.envs.sandbox.image import why_no_image
 from bai.envs.tasks.repair import RepairTask
@@ -97,6 +98,8 @@ class LocalWorkshop(Workshop):
     # Trees.
 
     def _find_tree(self, task: RepairTask) -> Tree:
+        if "harbor" in task.origin:
+            return self._harbor_tree(task)
         if task.origin:
             return _made_tree(task)
         if self._uses_image(task):
@@ -108,12 +111,20 @@ class LocalWorkshop(Workshop):
             tree = tree.changed(dict(Tree.from_folder(Path(environment.folder) / "generated")))
         return tree
 
+    def _harbor_tree(self, task: RepairTask) -> Tree:
+        folder = read_folder(Path(task.origin["harbor"]))
+        if self._uses_image(task):
+            return tree_of_image(folder, str(task.image), self.cache, self._options.get("url"))
+        return folder.container.tree
+
     def _source_tree(self, task: RepairTask, spec: Spec) -> Tree:
-        return _edited(self._sources.tree(task.repo, task.base_commit), spec)
+        return edited(self._sources.tree(task.repo, task.base_commit), spec.edits)
 
     # Machines.
 
     def _find_machine(self, task: RepairTask) -> Machine:
+        if "harbor" in task.origin:
+            return self._harbor_machine(task)
         if self._uses_image(task):
             return ImageMachine(str(task.image), options=self._options)
         if task.origin:
@@ -128,6 +139,14 @@ class LocalWorkshop(Workshop):
         tree = self.tree(task)
         return machine.holding(tree) if sum(len(entry.data) for entry in tree.values()) > LARGE_BYTES else machine
 
+    def _harbor_machine(self, task: RepairTask) -> Machine:
+        folder = read_folder(Path(task.origin["harbor"]))
+        if self._uses_image(task):
+            return image_machine(folder, str(task.image), self._options)
+        if not folder.container.is_plain:
+            raise SandboxUnavailable(f"{why_built(folder)}; {self._why_no_image(task)}")
+        return light_machine(folder, self._light(()), self.backend, self._options)
+
     def _light(self, requires: tuple[str, ...]) -> Environment:
         return self._environments.get(
             ("light", requires), lambda: light_environment(self.cache, requires, build=self._build)
@@ -139,10 +158,15 @@ class LocalWorkshop(Workshop):
         except SandboxUnavailable as error:
             if task.image is None:
                 raise
-            why = f"images are used in Docker alone, and this is {self.backend}"
-            if self.backend == DockerSandbox.name:
-                why = str(why_no_image(self._options.get("url"), task.image))
-            raise SandboxUnavailable(f"{error}; its image {task.image} cannot be used: {why}") from error
+            raise SandboxUnavailable(f"{error}; {self._why_no_image(task)}") from error
+
+    def _why_no_image(self, task: RepairTask) -> str:
+        if task.image is None:
+            return "it names no image"
+        why = f"images are used in Docker alone, and this is {self.backend}"
+        if self.backend == DockerSandbox.name:
+            why = str(why_no_image(self._options.get("url"), task.image))
+        return f"its image {task.image} cannot be used: {why}"
 
     def _uses_image(self, task: RepairTask) -> bool:
         """Whether a task runs in its own image: where Docker is used and has it, or may pull it."""
@@ -210,14 +234,3 @@ def _library(name: str) -> Tree:
     if name not in known:
         raise DataError(f"there is no library {name!r:.100}; expected one of {', '.join(known)}")
     return Tree.from_folder(LIBRARIES / name, leave_out=LEFT_OUT)
-
-
-def _edited(tree: Tree, spec: Spec) -> Tree:
-    """Makes a specification's changes: in each line, the first place alone."""
-    changes: dict[str, Entry | None] = {}
-    for edit in spec.edits:
-        if edit.path in tree:
-            lines = tree[edit.path].data.splitlines(keepends=True)
-            text = b"".join(line.replace(edit.find.encode(), edit.put.encode(), 1) for line in lines)
-            changes[edit.path] = Entry(data=text, executable=tree[edit.path].executable)
-    return tree.changed(changes)

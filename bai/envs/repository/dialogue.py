@@ -69,7 +69,7 @@ def shortened(text: str, most: int) -> str:
 
 def writing(changes: Mapping[str, Entry | None]) -> str:
     """Gives a ``bash`` action that makes changes to files, whatever they hold."""
-    lines = ["```bash", "python - <<'THE_END'", "import base64, os"]
+    lines = ["```bash", "python3 - <<'THE_END'", "import base64, os"]
     for path, entry in changes.items():
         if entry is None:
             lines.append(f"os.remove({path!r})")

@@ -61,7 +61,7 @@ class BubblewrapSandbox(LocalSandbox):
         command = [
             "bwrap",
             *_isolation(privileged=self._uid is not None),
-            *_file_system(self.limits.disk_bytes, self._shown, self._hidden),
+            *_file_system(self.limits.disk_bytes, self._shown, self._hidden, self._links),
         ]
         environment = {"PATH": layout.path_variable(), **layout.ENVIRONMENT}
         for name, value in environment.items():
@@ -81,18 +81,25 @@ def _isolation(*, privileged: bool) -> list[str]:
     return options
 
 
-def _file_system(disk_bytes: int, shown: tuple[str, ...] = (), hidden: tuple[str, ...] = ()) -> list[str]:
+def _file_system(
+    disk_bytes: int,
+    shown: tuple[str, ...] = (),
+    hidden: tuple[str, ...] = (),
+    own_links: tuple[tuple[str, str], ...] = (),
+) -> list[str]:
     of_system = layout.build_layout()
     binds = (*of_system.binds, *((folder, place_of(folder)) for folder in shown))
     options = []
     # Said aloud: bwrap would make them for its own user alone.
-    for folder in sorted({str(parent) for _, target in binds for parent in Path(target).parents} - {"/"}):
+    links = (*of_system.links, *((target, path) for path, target in own_links))
+    places = {path for _, path in (*binds, *links)}
+    for folder in sorted({str(parent) for place in places for parent in Path(place).parents} - {"/"}):
         options += ["--perms", "0755", "--dir", folder]
     for source, target in binds:
         options += ["--ro-bind", source, target]
     for folder in hidden:
         options += ["--perms", "0755", "--size", "4096", "--tmpfs", folder, "--remount-ro", folder]
-    for target, path in of_system.links:
+    for target, path in links:
         options += ["--symlink", target, path]
     options += ["--ro-bind", _INSIDE, _SHOWN_INSIDE, "--proc", "/proc", "--dev", "/dev"]
     for path in layout.masked():

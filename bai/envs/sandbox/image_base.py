@@ -20,7 +20,11 @@ from bai.errors import SandboxUnavailable
 __all__ = ["Archive", "archives", "find_archive", "make_base"]
 
 INSTALL = "apt-get install debootstrap"
-_NEEDLESS = ("var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc", "usr/share/man", "usr/share/locale")
+_NEEDLESS = (
+    *("var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc", "usr/share/man", "usr/share/locale"),
+    # What Perl's own package has beyond the minimum: git brings it for commands that send mail or talk to Subversion.
+    *("usr/share/perl", "usr/lib/*/perl"),
+)
 """Folders of the new system whose content no sandbox needs."""
 
 
@@ -148,7 +152,7 @@ def _run(command: list[str], tell: Callable[[str], None]) -> None:
 
 def _slim(root: Path) -> None:
     for folder in _NEEDLESS:
-        for path in sorted((root / folder).glob("*")):
+        for path in sorted(root.glob(f"{folder}/*")):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:

@@ -16,7 +16,7 @@ from bai.envs.sandbox.inside import seccomp, wire
 from bai.envs.sandbox.lodging import with_forks
 from bai.envs.sandbox.replies import stand_in
 from bai.envs.sandbox.resident import ResidentSandbox
-from bai.envs.sandbox.shown import expect_folders
+from bai.envs.sandbox.shown import expect_folders, expect_links
 from bai.envs.sandbox.uids import UidLease, can_change_uid
 from bai.errors import ConfigError, SandboxUnavailable
 
@@ -57,6 +57,8 @@ class LocalSandbox(ResidentSandbox):
         shown: Absolute paths of directories of this machine that candidates may read and run, and not write; where
             they appear, see :mod:`bai.envs.sandbox.shown`.
         hidden: Absolute paths of directories, in those that every sandbox shows, that candidates may not read.
+        links: Symlinks that the sandbox's own file system has, each (path, target), such as
+            ``("/app", "/workspace/app")``.
 
     Raises:
         ConfigError: An argument is wrong.
@@ -69,10 +71,13 @@ class LocalSandbox(ResidentSandbox):
         cpus: float | None = None,
         shown: Sequence[str] = (),
         hidden: Sequence[str] = (),
+        links: Sequence[tuple[str, str]] = (),
     ) -> None:
         super().__init__(limits=limits)
         self._shown, self._hidden = expect_folders(shown, "shown"), expect_folders(hidden, "hidden")
-        self.options.update({k: v for k, v in (("shown", self._shown), ("hidden", self._hidden)) if v})
+        self._links = expect_links(links)
+        told = {"shown": self._shown, "hidden": self._hidden, "links": self._links}
+        self.options.update({option: value for option, value in told.items() if value})
         self._cpus = None if cpus is None else _expect_cpus(cpus)
         if self._cpus is not None:
             self.options["cpus"] = self._cpus

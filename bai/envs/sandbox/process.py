@@ -71,6 +71,7 @@ class ProcessSandbox(LocalSandbox):
             ``uid`` and ``plain`` they lie where they lie, and rules of Landlock's let candidates at them.
         hidden: Absolute paths of directories, in those that every sandbox shows, that candidates may not read; in
             ``uid`` and ``plain``, where the kernel has Landlock.
+        links: Symlinks that the sandbox's own file system has, each (path, target); in ``namespaces`` alone.
     """
 
     name: ClassVar[str] = "process"
@@ -83,8 +84,9 @@ class ProcessSandbox(LocalSandbox):
         cpus: float | None = None,
         shown: Sequence[str] = (),
         hidden: Sequence[str] = (),
+        links: Sequence[tuple[str, str]] = (),
     ) -> None:
-        super().__init__(limits=limits, cpus=cpus, shown=shown, hidden=hidden)
+        super().__init__(limits=limits, cpus=cpus, shown=shown, hidden=hidden, links=links)
         if mode not in (None, *_MODES):
             raise ConfigError(f"the process sandbox's mode is one of {', '.join(_MODES)}, or None; got {mode!r}")
         if mode is not None:
@@ -120,6 +122,8 @@ class ProcessSandbox(LocalSandbox):
         if self.mode == "uid" and (reason := _unreachable()):
             raise SandboxUnavailable(f"the process sandbox cannot work here: {reason}")
         refuse_closed(self._shown, own_root=self.mode == "namespaces")
+        if self._links and self.mode != "namespaces":
+            raise SandboxUnavailable(f"links need a file system of the sandbox's own, which {self.mode} has not")
         if self.mode != "namespaces":
             self._folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
             Path(self._folder).chmod(0o711)
@@ -156,7 +160,7 @@ class ProcessSandbox(LocalSandbox):
                 "namespaces": True,
                 "privileged": self._uid is not None,
                 "binds": (*of_system.binds, *((folder, place_of(folder)) for folder in self._shown)),
-                "links": of_system.links,
+                "links": (*of_system.links, *((target, path) for path, target in self._links)),
                 "hidden": self._hidden,
             }
         environment = {**layout.ENVIRONMENT, "HOME": self._workspace, "TMPDIR": self._workspace}

@@ -18,7 +18,7 @@ from bai.envs.sandbox import layout
 from bai.envs.sandbox.uids import can_change_uid
 from bai.errors import ConfigError, SandboxUnavailable
 
-__all__ = ["ELSEWHERE", "beside", "expect_folders", "place_of", "refuse_closed"]
+__all__ = ["ELSEWHERE", "beside", "expect_folders", "expect_links", "place_of", "refuse_closed"]
 
 ELSEWHERE = "/shown"
 """Where directories appear whose own place is taken inside."""
@@ -55,6 +55,28 @@ def _expect_folder(folder: Any, what: str) -> str:
     if real == "/" or any(Path(real).is_relative_to(never) for never in NEVER):
         raise ConfigError(f"{what} cannot take {real!r:.200}: it does not hold ordinary files alone")
     return real
+
+
+def expect_links(links: Any) -> tuple[tuple[str, str], ...]:
+    """Checks symlinks that a sandbox's own file system shall have, each (path, target).
+
+    Raises:
+        ConfigError: They are no pairs of plain absolute paths, or one would lie where a sandbox or the system has
+            something else.
+    """
+    of_system = layout.build_layout()
+    taken = (*OWN, *NEVER, "/etc", *(path for _, path in (*of_system.binds, *of_system.links)))
+    pairs = tuple(tuple(pair) if isinstance(pair, (tuple, list)) else (pair,) for pair in links)
+    for pair in pairs:
+        if len(pair) != 2 or not all(isinstance(path, str) and _is_plain(path) for path in pair):
+            raise ConfigError(f"links takes pairs of absolute paths, (path, target); got {pair!r:.200}")
+        if any(Path(pair[0]).is_relative_to(own) or Path(own).is_relative_to(pair[0]) for own in taken):
+            raise ConfigError(f"no link can lie at {pair[0]!r:.200}: a sandbox has something else there")
+    return tuple((path, target) for path, target in pairs)
+
+
+def _is_plain(path: str) -> bool:
+    return path.startswith("/") and os.path.normpath(path) == path and "\0" not in path and path != "/"
 
 
 def place_of(folder: str) -> str:

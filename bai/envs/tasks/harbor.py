@@ -1,11 +1,9 @@
 """Repair tasks in the form of Harbor's task directories (https://harborframework.com/docs/tasks).
 
 A directory holds ``task.toml``, ``instruction.md``, ``environment/Dockerfile``, ``tests/test.sh`` and, as a rule,
-``solution/solve.sh``. Harbor runs ``test.sh`` where the agent worked and believes the reward file that it writes; any
-code of the agent's can write that file too, so here it counts for nothing. A directory is a repair task if it says by
-other means which tests decide: in ``tests/config.json``, the SWE-bench row that Harbor's adapters for SWE-bench put
-there.
-``docs/repair_tasks.md`` says what is taken from where.
+``solution/solve.sh``. Where ``tests/config.json`` is there, the SWE-bench row that Harbor's adapters for SWE-bench put
+there, that says which tests decide. Else ``test.sh`` itself is the judge, in a sandbox that the agent never saw
+(:mod:`bai.envs.grading.verifier`). ``docs/repair_tasks.md`` says what is taken from where.
 """
 
 from __future__ import annotations
@@ -20,12 +18,12 @@ from typing import Any
 
 from bai.envs.tasks.files import Row
 from bai.envs.tasks.finite import FiniteTaskSet
-from bai.envs.tasks.repair import RepairTask
+from bai.envs.tasks.repair import RepairTask, TestRun
 from bai.envs.tasks.swebench_rows import find_spec, repair_prompt, task_of
 from bai.envs.tasks.swebench_script import START_MARK
 from bai.errors import BaiError, DataError
 
-__all__ = ["is_harbor", "load_harbor"]
+__all__ = ["is_harbor", "load_harbor", "of_harbor_row"]
 
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)(\w+)\1[^\n]*\n(.*?)^\2$", re.MULTILINE | re.DOTALL)
 _INSTRUCTION = re.compile(r"^\s*([A-Za-z]+)\s+(\S.*)$", re.MULTILINE)
@@ -48,7 +46,7 @@ def load_harbor(path: Path, name: str | None = None) -> FiniteTaskSet[RepairTask
         name: Name of the set, or None for the directory's.
 
     Raises:
-        DataError: A directory lacks a file, or is no repair task; the message says what is missing.
+        DataError: A directory lacks a file, or its container would have to be built; the message says what.
         MalformedRow: Its ``tests/config.json`` breaks the format of rows.
     """
     single = (path / "task.toml").exists()
@@ -59,13 +57,15 @@ def load_harbor(path: Path, name: str | None = None) -> FiniteTaskSet[RepairTask
 def _task_of(folder: Path) -> RepairTask:
     told = _read(folder / "instruction.md")
     settings = _settings(folder / "task.toml")
+    facts = settings.get("metadata", {})
+    metadata = {name: facts[name] for name in ("difficulty", "category") if isinstance(facts.get(name), str)}
+    if not (folder / "tests" / "config.json").exists():
+        return _script_task(folder.resolve(), told, metadata)
     row = _row(folder, told)
     task = task_of(row)
     image = task.image or _image(folder, settings)
     if image is None:
         _check_described(folder, task)
-    facts = settings.get("metadata", {})
-    metadata = {name: facts[name] for name in ("difficulty", "category") if isinstance(facts.get(name), str)}
     return replace(
         task,
         prompt=repair_prompt(task.repo, told),
@@ -74,14 +74,54 @@ def _task_of(folder: Path) -> RepairTask:
     )
 
 
+def _script_task(folder: Path, told: str, metadata: Mapping[str, str]) -> RepairTask:
+    """A task whose judge is its own script."""
+    from bai.envs.machines.harbor import read_folder, why_built
+
+    _refuse_several(folder)
+    found = read_folder(folder)
+    container = found.container
+    image = found.image or (None if container.wants or container.starts_plain else container.base)
+    if image is None and not container.is_plain:
+        raise DataError(why_built(found))
+    return RepairTask(
+        task_id=folder.name,
+        prompt=f"{told.rstrip()}\n\nYour working directory is {container.workdir or 'where commands start'}.\n",
+        metadata={"repo": f"harbor/{folder.name}", **metadata},
+        repo=f"harbor/{folder.name}",
+        base_commit=found.digest,
+        version="",
+        problem_statement=told,
+        patch="",
+        test_patch="",
+        fail_to_pass=(),
+        pass_to_pass=(),
+        log_parser="",
+        run=TestRun(command=f"/tests/{found.script}", targets=()),
+        image=image,
+        origin={"harbor": str(folder)},
+    )
+
+
+def of_harbor_row(row: Row) -> RepairTask:
+    """Gives the task of a row that only names a task's directory, as admission writes it.
+
+    Raises:
+        MalformedRow: There is no such directory, or it is not as it was when the row was written.
+    """
+    origin = row["origin"]
+    folder = Path(row.path).parent / str(origin["harbor"])
+    if not is_harbor(folder):
+        raise row.malformed("origin.harbor", f"expected the directory of a Harbor task; got {folder}")
+    task = _task_of(folder)
+    if task.base_commit != row.text("base_commit"):
+        raise row.malformed("base_commit", f"the task in {folder} has changed since the row was written")
+    return task
+
+
 def _row(folder: Path, told: str) -> Row:
     """The task's SWE-bench row, with what the directory says in other files where the row does not say it."""
     path = folder / "tests" / "config.json"
-    if not path.exists():
-        raise DataError(
-            f"{folder} is no repair task: it needs tests/config.json, a SWE-bench row that says which tests must pass; "
-            f"the reward that tests/test.sh writes is not trusted, because the agent's code can write it too"
-        )
     try:
         values = json.loads(_read(path))
     except (ValueError, RecursionError) as error:
@@ -115,16 +155,20 @@ def _image(folder: Path, settings: Mapping[str, Any]) -> str | None:
     named = settings.get("environment", {}).get("docker_image")
     if isinstance(named, str) and named:
         return named
-    place = folder / "environment"
-    if (place / "docker-compose.yaml").exists():
-        raise DataError(f"{folder} wants several containers (environment/docker-compose.yaml); a repair runs in one")
-    text = re.sub(r"\\\n", " ", _read(place / "Dockerfile"))
+    _refuse_several(folder)
+    text = re.sub(r"\\\n", " ", _read(folder / "environment" / "Dockerfile"))
     steps = [(match.group(1).upper(), match.group(2).split()) for match in _INSTRUCTION.finditer(text)]
     bases = [words[0] for kind, words in steps if kind == "FROM"]
     if len(bases) != 1 or "$" in bases[0]:
         return None
     plain = all(kind in _NO_BUILD for kind, _ in steps)
     return bases[0] if plain or _COMPLETE_IMAGES in bases[0] else None
+
+
+def _refuse_several(folder: Path) -> None:
+    """Refuses tasks of several containers."""
+    if (folder / "environment" / "docker-compose.yaml").exists():
+        raise DataError(f"{folder} wants several containers (environment/docker-compose.yaml); a repair runs in one")
 
 
 def _check_described(folder: Path, task: RepairTask) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bai.envs.tasks.files import read_rows, search_path
+from bai.envs.tasks.files import Row, read_rows, search_path
 from bai.envs.tasks.finite import FiniteTaskSet
-from bai.envs.tasks.harbor import is_harbor, load_harbor
+from bai.envs.tasks.harbor import is_harbor, load_harbor, of_harbor_row
 from bai.envs.tasks.repair import RepairTask
 from bai.envs.tasks.selection import Stamp, filtered, stamp
 from bai.envs.tasks.swebench_rows import row_of, task_of
@@ -52,8 +52,15 @@ def load_repair_rows(path: Path, name: str | None = None, *, hints: bool = False
     path = Path(path)
     if not path.exists():
         raise TaskSetNotFound(f"there is no file or directory {str(path)!r} of SWE-bench rows")
-    found = (task_of(row, split=split, hints=hints) for part, split in _parts(path) for row in read_rows(part))
+    found = (_task_of(row, split, hints=hints) for part, split in _parts(path) for row in read_rows(part))
     return FiniteTaskSet(name or str(path), found)
+
+
+def _task_of(row: Row, split: str, *, hints: bool) -> RepairTask:
+    origin = row.get("origin")
+    if isinstance(origin, dict) and set(origin) == {"harbor"}:
+        return of_harbor_row(row)
+    return task_of(row, split=split, hints=hints)
 
 
 def write_rows(path: Path, tasks: Iterable[RepairTask]) -> None:
@@ -148,7 +155,7 @@ def _parts(path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _beside(path: Path, row: dict[str, Any]) -> dict[str, Any]:
-    tree, folder = row.get("origin", {}).get("tree"), path.parent.resolve()
-    if tree is None or not Path(tree).is_relative_to(folder):
-        return row
-    return {**row, "origin": {**row["origin"], "tree": Path(tree).relative_to(folder).as_posix()}}
+    origin, folder = row.get("origin", {}), path.parent.resolve()
+    named = {name: Path(origin[name]) for name in ("tree", "harbor") if name in origin}
+    inner = {name: at.relative_to(folder).as_posix() for name, at in named.items() if at.is_relative_to(folder)}
+    return {**row, "origin": {**origin, **inner}} if inner else row

@@ -60,7 +60,6 @@ def small_spec(**changes: Any) -> Spec:
         "install": "python -m pip install -e .",
         "test_command": "python -m pytest",
         "log_parser": "parse_log_pytest",
-        "environment": {},
         "generates": ("src/small/_version.py",),
     }
     return Spec(**{**fields, **changes})

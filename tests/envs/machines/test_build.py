@@ -12,6 +12,7 @@ from bai.envs.machines.build import build_environment, environment_key, requirem
 from bai.envs.machines.environment import Environment, site_packages
 from bai.envs.machines.interpreters import Interpreter, find_interpreter
 from bai.envs.machines.local import LocalMachine
+from bai.envs.machines.specs import Edit
 from bai.envs.sandbox import Limits, Snapshot
 from bai.errors import InfraError
 
@@ -143,3 +144,17 @@ def test_requirements_come_from_the_repositorys_files(small: Small) -> None:
     spec = small.spec(requirements=("no.txt", "requirements/a.txt"), leave_out=("pylibmc",))
     assert requirements_of(spec, tree) == ["d[x]==2", "c==1"]
     assert requirements_of(small.spec(), tree) == []
+
+
+def test_a_tree_is_edited_for_the_installation_alone(small: Small, interpreter: Interpreter, tmp_path: Path) -> None:
+    """What is installed follows the edit; a package that is not as it is known is said."""
+    edit = Edit(path="backend.py", find='"[console_scripts]', put='"[others]')
+    spec = small.spec(build_edits=(edit,))
+    built = build_environment(spec, interpreter, small.tree(), tmp_path)
+    assert not (Path(built.folder) / "bin" / "small-says").exists()
+    unknown = small.spec(package_edits=(Edit(path="pip/__init__.py", find="no such words", put=""),))
+    with pytest.raises(InfraError, match=r"pip/__init__\.py of the packages of owner/small .* is not as it is known"):
+        build_environment(unknown, interpreter, small.tree(), tmp_path)
+    known = small.spec(package_edits=(Edit(path="pip/__init__.py", find="__version__", put="__edition__"),))
+    built = build_environment(known, interpreter, small.tree(), tmp_path)
+    assert "__edition__" in (site_packages(Path(built.folder), built.python) / "pip" / "__init__.py").read_text()

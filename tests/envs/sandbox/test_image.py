@@ -53,7 +53,7 @@ def test_the_name_follows_the_recipe(recipe: Path) -> None:
 def test_the_recipe_goes_with_the_package() -> None:
     """The recipe that is installed with the package is the project's own, and names what it needs."""
     assert (image.recipe() / "Dockerfile").read_bytes() == (ROOT / "docker" / "Dockerfile").read_bytes()
-    assert {"python3", "python3-numpy"} <= set(image.packages())
+    assert {"git", "python3", "python3-numpy"} <= set(image.packages())
 
 
 LINES = """

@@ -196,3 +196,31 @@ def test_what_lies_beside_hidden_directories(tmp_path: Path) -> None:
     found = [os.path.relpath(path, tmp_path) for path in beside(str(tmp_path), [str(tmp_path / "a/b/c")])]
     assert sorted(found) == ["a/b/g", "a/h", "i"]
     assert list(beside(str(tmp_path), ["/elsewhere"])) == [str(tmp_path)]
+
+
+@pytest.mark.parametrize("kind", OWN_ROOT)
+def test_links_lie_in_the_sandboxs_own_file_system(kind: str) -> None:
+    """They lead where they say, into what a candidate may write; deep ones too, and forks have them."""
+    links = [("/app", "/workspace/inner"), ("/opt/task/notes", "/tmp/notes")]
+    with _make(kind, links=links) as sandbox:
+        script = (
+            "mkdir /workspace/inner /tmp/notes && cd /app && pwd && echo it > /opt/task/notes/x && cat /tmp/notes/x"
+        )
+        assert sandbox.exec(["sh", "-c", script]).stdout.split() == [b"/app", b"it"]
+        with sandbox.fork() as fork:
+            assert fork.exec(["sh", "-c", "cd /app && pwd"]).stdout == b"/app\n"
+
+
+@pytest.mark.parametrize(
+    "links", [[("/usr/x", "/a")], [("/workspace/x", "/a")], [("/", "/a")], [("x", "/a")], [("/x/../y", "/a")], ["/x"]]
+)
+def test_links_that_cannot_lie_there_are_refused(links: Any) -> None:
+    """Where a sandbox or the system has something else, or where no path is plain."""
+    with pytest.raises(ConfigError, match="link"):
+        BubblewrapSandbox(links=links)
+
+
+def test_links_take_a_file_system_of_ones_own() -> None:
+    """A sandbox without one says so when it starts."""
+    with pytest.raises(SandboxUnavailable, match="links need a file system"):
+        ProcessSandbox(limits=LIMITS, mode="plain", links=[("/app", "/workspace/app")]).start()

@@ -1,4 +1,4 @@
-"""Harbor's task directories: read where they say which tests decide, refused with a reason where not."""
+"""Harbor's task directories: read by their row or by their script, refused with a reason where neither does."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_build_that_nothing_stands_in_for_is_refused(tmp_path: Path) -> None:
         load_harbor(folder)
 
 
-@pytest.mark.parametrize("name", ["instruction.md", "tests/config.json", "environment/Dockerfile"])
+@pytest.mark.parametrize("name", ["instruction.md", "environment/Dockerfile"])
 def test_an_absent_file_is_named(name: str, tmp_path: Path) -> None:
     """And why it is needed."""
     folder = make(tmp_path / "one")
@@ -144,11 +144,33 @@ def test_an_absent_file_is_named(name: str, tmp_path: Path) -> None:
         load_harbor(folder)
 
 
-def test_a_task_that_trusts_a_reward_file_is_refused(tmp_path: Path) -> None:
-    """A verdict that the agent's code can write is none; the message says what is wanted in its place."""
-    folder = make(tmp_path / "one")
+def test_a_task_without_a_row_is_judged_by_its_script(tmp_path: Path) -> None:
+    """Which has to be there."""
+    folder = make(tmp_path / "one", dockerfile="FROM python:3.11\nWORKDIR /app\n")
     (folder / "tests" / "config.json").unlink()
-    with pytest.raises(DataError, match=r"the reward that tests/test.sh writes is not trusted"):
+    (task,) = load_harbor(folder)
+    assert (task.task_id, task.run.command, task.image) == ("one", "/tests/test.sh", None)
+    assert task.origin == {"harbor": str(folder)}
+    (folder / "tests" / "test.sh").unlink()
+    with pytest.raises(DataError, match=r"needs .*tests/test\.sh, which judges it: not there"):
+        load_harbor(folder)
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "wants"),
+    [
+        (DOCKERFILE, r"\(RUN install-a-verifier --quietly\)"),
+        ("FROM python:3.11\nWORKDIR /app\nRUN apt-get update && apt-get install -y gcc\n", "apt-get install -y gcc"),
+        ("FROM python:3.11\n", "it names no WORKDIR"),
+        ("FROM python:3.11 AS a\nFROM debian\nWORKDIR /app\n", "FROM debian"),
+        ("FROM python:3.11\nWORKDIR /app\nCOPY absent.py .\n", "COPY absent.py"),
+    ],
+)
+def test_a_container_that_has_to_be_built_is_refused_in_a_sentence(dockerfile: str, wants: str, tmp_path: Path) -> None:
+    """It says what wants building, and what to do instead."""
+    folder = make(tmp_path / "one", dockerfile=dockerfile)
+    (folder / "tests" / "config.json").unlink()
+    with pytest.raises(DataError, match=f"{wants}.*name the image as docker_image"):
         load_harbor(folder)
 
 

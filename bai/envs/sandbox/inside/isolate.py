@@ -69,6 +69,7 @@ def _build_root(config: dict[str, Any]) -> None:
         kernel.mount("tmpfs", root + folder, "tmpfs", "mode=0755,size=4k")
         kernel.seal(root + folder, below=False)
     for target, path in config["links"]:
+        os.makedirs(os.path.dirname(root + path), exist_ok=True)
         os.symlink(target, root + path)
     os.makedirs(f"{root}/dev")
     for name, device in _DEVICES.items():
