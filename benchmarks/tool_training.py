@@ -37,7 +37,7 @@ SETTINGS: Mapping[str, Any] = {
     "env_concurrency": 4,
     "method": "dapo",
     "steps_per_batch": 4,
-    "lr": 6e-4,
+    "lr": 3e-4,
     "beta2": 0.98,
     "warmup_steps": 3,
 }
@@ -66,7 +66,7 @@ class Plan:
     """Iterations of GRPO."""
     prompts: int = 16
     """Tasks of an iteration, each attempted eight times."""
-    turns: int = 6
+    turns: int = 3
     """Answers in an episode."""
 
 
@@ -86,7 +86,7 @@ class Outcome:
     answers: float
     """Mean answers in an episode after GRPO."""
     seconds: float
-    """Of training and measuring, without the warm start."""
+    """Of training and measuring what came of it."""
 
     def __str__(self) -> str:
         gain = f"{100 * self.gain.value:+.1f} points [{100 * self.gain.low:+.1f}, {100 * self.gain.high:+.1f}]"
@@ -111,9 +111,11 @@ def measure(folder: Path, seeds: Sequence[int], plan: Plan) -> list[Outcome]:
     warm = folder / "warm"
     if not warm.is_dir():
         _read_answers(warm, plan)
+    before = _evaluate(warm, plan)
+    print(f"warm start: {before.summary.pass_at[1].percent()}", flush=True)
     outcomes = []
     for seed in seeds:
-        found = _run_seed(folder / f"seed-{seed}", warm, seed, plan)
+        found = _run_seed(folder / f"seed-{seed}", warm, before, seed, plan)
         print(found, flush=True)
         outcomes.append(found)
     return outcomes
@@ -137,11 +139,9 @@ def _read_answers(out: Path, plan: Plan) -> None:
     imitate(warm_start(), out, ENV, options("train", plan), limit=plan.train_tasks, config=config, on_step=show)
 
 
-def _run_seed(out: Path, warm: Path, seed: int, plan: Plan) -> Outcome:
+def _run_seed(out: Path, warm: Path, before: Evaluation, seed: int, plan: Plan) -> Outcome:
     began = time.perf_counter()
-    before = _evaluate(warm, seed, plan)
-    print(f"seed {seed}: warm {before.summary.pass_at[1].percent()}", flush=True)
-    after = _evaluate(_train(out, warm, seed, plan), seed, plan)
+    after = _evaluate(_train(out, warm, seed, plan), plan)
     return Outcome(
         seed=seed,
         warm=before.summary.pass_at[1],
@@ -179,7 +179,7 @@ def _train(out: Path, model: Path, seed: int, plan: Plan) -> Path:
     return result.policy
 
 
-def _evaluate(policy: Path, seed: int, plan: Plan) -> Evaluation:
+def _evaluate(policy: Path, plan: Plan) -> Evaluation:
     config = EvalConfig(
         policy=f"checkpoint:{policy}",
         env=ENV,
@@ -187,7 +187,6 @@ def _evaluate(policy: Path, seed: int, plan: Plan) -> Evaluation:
         samples=plan.samples,
         limit=plan.held_out,
         sampling=Sampling(max_new_tokens=int(SETTINGS["max_new_tokens"])),
-        seed=seed,
         batch=256,
         threads=4,
     )

@@ -149,8 +149,10 @@ def _power(base: Number, exponent: Number) -> Number:
 
 def _whole(value: Number) -> int:
     exact = Fraction(value)
-    if exact.denominator != 1 or abs(exact) > _MOST_BITS:
-        raise ToolFault(f"expected a whole number of at most {_MOST_BITS}; got {float(exact):g}", "failed")
+    if abs(exact) > _MOST_BITS:
+        raise ToolFault(f"an exponent may be {_MOST_BITS} at most", "too_large")
+    if exact.denominator != 1:
+        raise ToolFault(f"expected a whole number; got {float(exact):g}", "failed")
     return exact.numerator
 
 

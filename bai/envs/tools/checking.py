@@ -65,7 +65,7 @@ class Checker:
             raise ToolFault(f"there is no tool {call.name!r:.80}{_close(call.name, self._tools)}", "unknown_tool")
         if _count(call.arguments) > MOST_VALUES:
             raise ToolFault(f"the arguments may hold {MOST_VALUES} values", "too_large")
-        known = list(self._tools[call.name].parameters.get("properties", {}))
+        known = list(_named(self._tools[call.name].parameters))
         try:
             errors = list(itertools.islice(self._validators[call.name](call.arguments), _MOST_TOLD))
         except RecursionError:
@@ -86,6 +86,14 @@ def _count(value: Any) -> int:
             for inner in (item.values() if isinstance(item, dict) else item)
         ]
     return total
+
+
+def _named(schema: Any) -> dict[str, None]:
+    """Names of the arguments that a schema describes, its alternatives included."""
+    if not isinstance(schema, dict):
+        return {}
+    parts = [part for key in ("allOf", "anyOf", "oneOf") for part in schema.get(key, [])]
+    return {name: None for names in (schema.get("properties", {}), *map(_named, parts)) for name in names}
 
 
 def _close(name: str, known: Iterable[str]) -> str:

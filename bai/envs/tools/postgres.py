@@ -107,11 +107,11 @@ class PostgresSource(ToolSource):
         statement = arguments["query"]
         _expect_allowed(statement)
         psycopg = import_psycopg()
-        with self._session() as session, self._guard(session):
+        with self._session() as session, self._guard(session) as ended:
             try:
                 found = self._run(session, statement)
             except psycopg.Error as error:
-                raise _explained(error, self._statement_s) from None
+                raise _explained(error, self._statement_s, late=ended.is_set()) from None
         if found["columns"] is None:
             return told_changes(found["changed"])
         self._last = {"columns": found["columns"], "rows": found["rows"]}
@@ -152,14 +152,15 @@ class PostgresSource(ToolSource):
         return found
 
     @contextmanager
-    def _guard(self, session: psycopg.Connection[Any]) -> Iterator[None]:
-        """Ends the session from outside where the server's own limit does not stop it."""
-        process = session.info.backend_pid
-        timer = threading.Timer(self._statement_s + _GRACE_S, _terminate, (self._url, process))
+    def _guard(self, session: psycopg.Connection[Any]) -> Iterator[threading.Event]:
+        """Ends the session from outside where the server's own limit does not stop it; the event says so."""
+        ended = threading.Event()
+        given = (self._url, session.info.backend_pid, ended)
+        timer = threading.Timer(self._statement_s + _GRACE_S, _terminate, given)
         timer.daemon = True
         timer.start()
         try:
-            yield
+            yield ended
         finally:
             timer.cancel()
 
@@ -194,11 +195,11 @@ def _expect_allowed(statement: str) -> None:
         raise ToolFault(f"not allowed here: {word[0].upper()}", "refused")
 
 
-def _explained(error: psycopg.Error, seconds: float) -> ToolFault:
+def _explained(error: psycopg.Error, seconds: float, *, late: bool) -> ToolFault:
     psycopg = import_psycopg()
     kinds: dict[Any, str] = {
         psycopg.errors.QueryCanceled: "timeout",
-        psycopg.errors.AdminShutdown: "timeout",
+        psycopg.errors.AdminShutdown: "timeout" if late else "died",
         psycopg.errors.InsufficientPrivilege: "refused",
         psycopg.errors.ReadOnlySqlTransaction: "refused",
         psycopg.errors.ProgramLimitExceeded: "too_large",
@@ -211,7 +212,8 @@ def _explained(error: psycopg.Error, seconds: float) -> ToolFault:
     return ToolFault(str(error).strip()[:500] or type(error).__name__, kind)
 
 
-def _terminate(url: str, process: int) -> None:
+def _terminate(url: str, process: int, ended: threading.Event) -> None:
+    ended.set()
     try:
         with connect(url) as admin:
             admin.execute("SELECT pg_terminate_backend(%s)", (process,))

@@ -179,7 +179,8 @@ def _refusal(error: Exception, name: str) -> ToolFault:
     text = str(error)
     if "no permissions" in text or "NOPERM" in text:
         return ToolFault(f"not allowed here: {name.upper():.50}", "refused")
-    kind = "too_large" if "maximum allowed size" in text or "out of range" in text or "OOM" in text else "failed"
+    is_size = any(sign in text for sign in ("maximum allowed size", "offset is not an integer", "OOM"))
+    kind = "too_large" if is_size else "failed"
     return ToolFault(text[:300], kind)
 
 

@@ -49,16 +49,23 @@ def _plain_decimal(value: decimal.Decimal) -> Any:
 
 
 def sorted_rows(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    """Gives rows in an order that depends on what they hold alone; numbers sort as numbers, before text."""
+    """Gives rows in an order that depends on what they hold alone, and not on the last digits of sums of floats."""
     return sorted((list(row) for row in rows), key=lambda row: [_rank(value) for value in row])
 
 
 def _rank(value: Any) -> tuple[int, Any]:
-    if value is None:
-        return (0, 0)
-    if isinstance(value, bool | int | float):
-        return (1, value)
-    return (2, value if isinstance(value, str) else json.dumps(value, sort_keys=True))
+    match value:
+        case None:
+            return (0, 0)
+        case bool():
+            return (1, value)
+        case float():
+            return (2, float(f"{value:.6g}"))
+        case int():
+            return (2, value)
+        case str():
+            return (3, value)
+    return (4, json.dumps(value, sort_keys=True))
 
 
 def plain_tables(tables: Mapping[str, Any]) -> dict[str, Any]:

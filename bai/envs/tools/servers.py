@@ -207,9 +207,17 @@ def _postgres_programs() -> Path | None:
 
 
 class RedisServer(_Server):
-    """Redis."""
+    """Redis.
+
+    Args:
+        databases: Logical databases; one of them keeps the leases of the others.
+    """
 
     users = ("redis",)
+
+    def __init__(self, databases: int = 256) -> None:
+        super().__init__()
+        self._databases = databases
 
     @staticmethod
     def unavailable_reason() -> str | None:
@@ -231,7 +239,7 @@ class RedisServer(_Server):
             "dir": str(folder),
             "save": "",
             "appendonly": "no",
-            "databases": "256",
+            "databases": str(self._databases),
             "maxmemory": "512mb",
             "maxmemory-policy": "noeviction",
             "proto-max-bulk-len": "1mb",

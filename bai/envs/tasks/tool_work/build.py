@@ -30,7 +30,7 @@ _FILE_TOOLS = ("list_files", "read_file", "write_file", "append_file", "move_fil
 
 
 def build(task_id: str, rng: random.Random, uses: str, difficulty: int, split: str) -> ToolTask | None:
-    """Draws a task; None where all stays as it is and nothing is to be said.
+    """Draws a task; None where that came to nothing: all stays as it is, or nothing is left to ask for.
 
     Args:
         task_id: Its id.
@@ -42,12 +42,14 @@ def build(task_id: str, rng: random.Random, uses: str, difficulty: int, split: s
     start = draw_world(rng, size=2 + 2 * difficulty, many=difficulty >= 4)
     if rng.random() < _OUTSIDE_SHARE:
         return _outside(task_id, rng, start, uses, difficulty, split)
-    world, taken = start.copy(), set()
+    world = start.copy()
+    taken: set[str] = set()
     turns: list[Request] = []
     for level in _TURNS[difficulty]:
-        request, letters = _draw(rng, world, uses, level)
-        turns.append(request)
-        taken |= letters
+        if (drawn := _draw(rng, world, uses, level)) is None:
+            return None
+        turns.append(drawn[0])
+        taken |= drawn[1]
     if _states(world, taken) == _states(start, taken) and not turns[-1].said:
         return None
     gold: list[GoldAction] = []
@@ -83,33 +85,32 @@ def _outside(task_id: str, rng: random.Random, world: World, uses: str, difficul
     )
 
 
-def _draw(rng: random.Random, world: World, uses: str, level: int) -> tuple[Request, set[str]]:
-    """Draws a request of a level, or of the nearest below it that these sources have."""
+def _draw(rng: random.Random, world: World, uses: str, level: int) -> tuple[Request, set[str]] | None:
+    """Draws a request of a level, or of the nearest that these sources have; None where nothing is left to ask for."""
     if level == 2 and rng.random() < _PAIR_SHARE and (pair := _draw_pair(rng, world, uses)):
         return pair
-    for lower in range(level, 0, -1):
-        if found := _fitting(uses, lower):
+    for nearest in (*range(level, 0, -1), 2):
+        if found := _fitting(uses, nearest, world):
             kind = rng.choice(found)
             return kind.draw(rng, world), kind.letters(uses) or set()
-    kind = rng.choice(_fitting(uses, 2))  # a calculator alone has nothing below
-    return kind.draw(rng, world), kind.letters(uses) or set()
+    return None
 
 
 def _draw_pair(rng: random.Random, world: World, uses: str) -> tuple[Request, set[str]] | None:
-    """Draws two things that don't meet: of two sources, or additions to one."""
-    found = _fitting(uses, 1)
+    """Draws two things that are done to different sources, at once."""
+    found = _fitting(uses, 1, world)
     by_needs = {kind.needs: [one for one in found if one.needs == kind.needs] for kind in found}
     if len(by_needs) < 2:
         return None
     kinds = [rng.choice(by_needs[needs]) for needs in rng.sample(sorted(by_needs), 2)]
     first, second = (kind.draw(rng, world) for kind in kinds)
-    letters = set().union(*(kind.letters(uses) or set() for kind in kinds))
+    letters = {letter for kind in kinds for letter in kind.letters(uses) or ()}
     actions = ((*first.actions[0], *second.actions[0]),)
     return Request(text=f"{first.text} and {second.text}", actions=actions), letters
 
 
-def _fitting(uses: str, level: int) -> list[Kind]:
-    return [kind for kind in KINDS if kind.level == level and kind.letters(uses) is not None]
+def _fitting(uses: str, level: int, world: World) -> list[Kind]:
+    return [kind for kind in KINDS if kind.level == level and kind.letters(uses) is not None and kind.has_room(world)]
 
 
 def _sentence(text: str) -> str:

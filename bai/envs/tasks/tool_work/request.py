@@ -50,6 +50,10 @@ class Kind:
             taken.add(found)
         return taken
 
+    def has_room(self, world: World) -> bool:
+        """Whether there is something left for it to work on."""
+        return bool(world.stock or "d" not in self.needs) and bool(world.files or "f" not in self.needs)
+
 
 def query(statement: str, **values: object) -> ToolCall:
     """The call of a statement, with values, which are words and whole numbers, put in the braces that name them."""

@@ -1,0 +1,44 @@
+"""Private servers, started once for the tests of a process, and calls that may fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bai.envs.tools.base import ToolSource
+from bai.envs.tools.servers import PostgresServer, RedisServer
+from bai.errors import ToolFault
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Address of a PostgreSQL server of the tests' own; skips the test where it cannot be started."""
+    pytest.importorskip("psycopg", reason="needs psycopg")
+    if (reason := PostgresServer.unavailable_reason()) is not None:
+        pytest.skip(f"needs PostgreSQL: {reason}")
+    with PostgresServer() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """Address of a Redis server of the tests' own; skips the test where it cannot be started."""
+    pytest.importorskip("redis", reason="needs redis")
+    if (reason := RedisServer.unavailable_reason()) is not None:
+        pytest.skip(f"needs Redis: {reason}")
+    with RedisServer() as server:
+        yield server.url
+
+
+@pytest.fixture
+def fault_of() -> Callable[..., tuple[str, str]]:
+    """Gives the kind and the reason of the fault that a call meets."""
+
+    def ask(source: ToolSource, name: str, **arguments: object) -> tuple[str, str]:
+        with pytest.raises(ToolFault) as caught:
+            source.call(name, arguments)
+        assert len(caught.value.reason) < 2_000
+        return caught.value.kind, caught.value.reason
+
+    return ask

@@ -1,0 +1,98 @@
+"""A real MCP server over stdio."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gymnasium as gym
+import pytest
+
+from bai.envs.tools.mcp import MCPSource
+from bai.envs.tools.registry import make_source
+from bai.errors import CannotFork, ConfigError, InfraError
+
+pytest.importorskip("mcp", reason="needs mcp")
+
+COMMAND = [sys.executable, str(Path(__file__).with_name("mcp_server.py"))]
+Fault = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[MCPSource]:
+    """A source whose calls may take some seconds."""
+    source = make_source("mcp", {"command": COMMAND, "call_s": 8.0, "start_s": 120.0})
+    assert isinstance(source, MCPSource)
+    yield source
+    source.close()
+
+
+def test_tools_are_listed_and_called(server: MCPSource) -> None:
+    """Names, descriptions and schemas are the server's; each episode has a server of its own."""
+    server.begin(None)
+    declared = {tool.name: tool for tool in server.tools()}
+    assert set(declared) == {"note", "hang", "die", "babble", "fail"}
+    assert declared["note"].description.startswith("Keep a note")
+    assert declared["note"].parameters["required"] == ["text"]
+    assert [server.call("note", {"text": "x"}) for _ in range(2)] == ["1", "2"]
+    server.begin(None)
+    assert server.call("note", {"text": "x"}) == "1"
+
+
+@pytest.mark.filterwarnings("default")  # the library complains about broken messages in its own way
+def test_what_goes_wrong_is_a_fault_of_the_call(server: MCPSource, fault_of: Fault) -> None:
+    """A tool that raises, hangs, writes nonsense or ends the server; the next episode is good."""
+    server.begin(None)
+    assert fault_of(server, "fail")[0] == "failed"
+    assert fault_of(server, "nothing")[0] == "failed"
+    assert server.call("babble", {}) == "said"
+    assert fault_of(server, "hang")[0] == "timeout"
+    assert fault_of(server, "die")[0] == "died"
+    assert fault_of(server, "note", text="x")[0] == "died"
+    server.begin(None)
+    assert server.call("note", {"text": "x"}) == "1"
+
+
+def test_its_state_is_its_own(server: MCPSource) -> None:
+    """There is no setup, no end state and no fork."""
+    server.begin(None)
+    assert server.end_state() is None
+    with pytest.raises(CannotFork):
+        server.get_state()
+    with pytest.raises(ConfigError):
+        server.begin({})
+
+
+@pytest.mark.parametrize("command", [["/nowhere/server"], ["/bin/true"], ["/bin/echo", "nonsense"]])
+def test_a_server_that_does_not_start_is_a_fault_of_the_machinery(command: list[str]) -> None:
+    """It is named."""
+    source = make_source("mcp", {"command": command})
+    with pytest.raises(InfraError, match=command[0]):
+        source.tools()
+    source.close()
+
+
+@pytest.mark.parametrize("command", ["server", [], [1]])
+def test_commands_that_are_none(command: object) -> None:
+    """A command is a list of texts."""
+    with pytest.raises(ConfigError):
+        make_source("mcp", {"command": command})
+    with pytest.raises(ConfigError):
+        gym.make("bai/ToolUse-v0", mcp={"x": command})
+
+
+def test_an_environment_shows_and_calls_its_tools() -> None:
+    """Beside the task's own; no process is left."""
+    command = [*COMMAND, "alone"]
+    env = gym.make("bai/ToolUse-v0", mcp={"notes": command}, sandbox="process", difficulty=1)
+    observation, _ = env.reset(seed=0)
+    assert '"name": "note"' in observation
+    assert env.step('{"name": "note", "arguments": {"text": "x"}}')[0] == "1"
+    assert env.step('{"name": "note", "arguments": {"text": 3}}')[0].startswith("error (bad_arguments)")
+    with pytest.raises(CannotFork):
+        env.unwrapped.fork()  # type: ignore[attr-defined]
+    env.close()
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK)]
+    assert not any(b"alone" in line and COMMAND[1].encode() in line for line in commands)

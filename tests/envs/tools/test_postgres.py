@@ -1,0 +1,180 @@
+"""SQL on a real PostgreSQL server."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bai.envs.tools.postgres import PostgresSource
+from bai.envs.tools.registry import make_source
+from bai.envs.tools.servers import PostgresServer
+from bai.errors import ConfigError, InfraError, ToolFault
+
+SCRIPT = (
+    "CREATE TABLE stock (item TEXT PRIMARY KEY, n INTEGER NOT NULL); INSERT INTO stock VALUES ('pen', 3), ('cup', 5);"
+)
+STOCK = {"tables": {"stock": {"columns": ["item", "n"], "rows": [["cup", 5], ["pen", 3]]}}}
+Fault = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def stock(postgres_url: str) -> PostgresSource:
+    """A source with one table."""
+    return source(postgres_url)
+
+
+def source(url: str, **settings: Any) -> PostgresSource:
+    made = make_source("postgres", {"url": url, "statement_s": 1.0, **settings})
+    assert isinstance(made, PostgresSource)
+    made.begin({"script": SCRIPT})
+    return made
+
+
+def ask(made: PostgresSource, query: str) -> str:
+    return made.call("sql", {"query": query})
+
+
+def test_statements_and_what_they_say(stock: PostgresSource) -> None:
+    """Rows of any type as JSON, changes as a number, and no rows as such."""
+    assert ask(stock, "SELECT * FROM stock ORDER BY n") == '["item", "n"]\n["pen", 3]\n["cup", 5]'
+    assert ask(stock, "UPDATE stock SET n = n + 1") == "ok, 2 rows changed"
+    assert ask(stock, "SELECT item FROM stock WHERE false") == '["item"]\nno rows'
+    ask(stock, "CREATE TABLE kinds (d date, j jsonb, x numeric, b bytea, a int[])")
+    row = """["2020-01-31", {"k": [1]}, 1.5, "x'0001'", [1, 2]]"""
+    query = "INSERT INTO kinds VALUES ('2020-01-31', '{\"k\": [1]}', 1.50, '\\x0001', '{1,2}') RETURNING *"
+    assert ask(stock, query).splitlines()[1] == row
+    assert stock.end_state()["tables"]["kinds"]["rows"] == [["2020-01-31", {"k": [1]}, 1.5, "x'0001'", [1, 2]]]
+
+
+@pytest.mark.parametrize(
+    ("query", "kinds"),
+    [
+        ("WITH RECURSIVE r(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM r) SELECT COUNT(*) FROM r", {"timeout"}),
+        ("SELECT pg_sleep(60)", {"timeout"}),
+        ("DO $$ BEGIN LOOP END LOOP; END $$", {"timeout"}),
+        ("SELECT * FROM generate_series(1, 1000000)", {"too_large"}),
+        ("INSERT INTO stock SELECT 'k' || g, g FROM generate_series(1, 10000000) g", {"timeout", "too_large"}),
+        ("SELECT repeat('x', 2000000000)", {"too_large", "timeout"}),
+        ("DROP TABLE stock; SELECT 1", {"failed"}),
+        ("/* a /* */ -- b\n COMMIT", {"refused", "failed"}),
+        ("COMMIT", {"refused"}),
+        ("COPY stock TO PROGRAM 'id'", {"refused"}),
+        ("SET statement_timeout = 0", {"refused"}),
+        ("SELECT pg_read_file('/etc/passwd')", {"refused"}),
+        ("SELECT lo_import('/etc/passwd')", {"refused"}),
+        ("CREATE ROLE x", {"refused"}),
+        ("CREATE DATABASE x", {"failed", "refused"}),
+        ("CREATE EXTENSION dblink", {"refused", "failed"}),
+        ("ALTER SYSTEM SET fsync = on", {"failed", "refused"}),
+        ("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> current_user", {"refused"}),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", {"died"}),
+        ("INSERT INTO stock VALUES ('pen', 1)", {"failed"}),
+        ("SELEC", {"failed"}),
+        ("SELECT 'a\0b'", {"failed"}),
+    ],
+)
+def test_what_goes_wrong_is_bounded_and_leaves_all_as_it_was(
+    stock: PostgresSource, query: str, kinds: set[str], fault_of: Fault
+) -> None:
+    """Endless statements, giant results, escapes from the transaction, reaches beyond the database, and mistakes."""
+    kind, reason = fault_of(stock, "sql", query=query)
+    assert kind in kinds, reason
+    assert stock.end_state() == STOCK
+
+
+def test_a_role_cannot_lock_us_out(stock: PostgresSource) -> None:
+    """It may change its own password and settings; what it left is seen all the same."""
+    ask(stock, "ALTER ROLE CURRENT_USER PASSWORD 'x'")
+    ask(stock, "ALTER ROLE CURRENT_USER SET search_path = nowhere")
+    ask(stock, "ALTER ROLE CURRENT_USER SET statement_timeout = 1")
+    ask(stock, "SELECT set_config('statement_timeout', '0', false)")
+    assert stock.end_state() == STOCK
+    assert "off" in ask(stock, "SELECT current_setting('is_superuser')")
+
+
+def test_every_episode_is_clean(stock: PostgresSource) -> None:
+    """A database of its own each time; the schema that was dropped is back."""
+    ask(stock, "DROP SCHEMA public CASCADE")
+    assert stock.end_state() == {"tables": {}}
+    stock.begin({"script": SCRIPT})
+    assert stock.end_state() == STOCK
+    stock.begin(None)
+    assert stock.end_state() == {"tables": {}}
+
+
+def test_branches_are_independent(postgres_url: str, stock: PostgresSource) -> None:
+    """A state can be gone back to any number of times, and its new owner may do all in it."""
+    ask(stock, "CREATE VIEW few AS SELECT * FROM stock WHERE n < 4")
+    ask(stock, "DELETE FROM stock WHERE item = 'cup'")
+    state, other = stock.get_state(), source(postgres_url)
+    ask(stock, "DROP TABLE stock CASCADE")
+    for branch in (other, stock):
+        branch.set_state(state)
+        assert branch.end_state()["tables"]["stock"]["rows"] == [["pen", 3]]
+        ask(branch, "ALTER TABLE stock ADD COLUMN x INTEGER")
+        ask(branch, "DROP VIEW few")
+
+
+def test_what_was_made_is_dropped(postgres_url: str) -> None:
+    """Databases and roles of sources and states that are gone are gone."""
+    import psycopg
+
+    made = source(postgres_url)
+    state = made.get_state()
+    made.set_state(state)
+    del state
+    made.close()
+    gc.collect()
+    with psycopg.connect(postgres_url) as admin:
+        gone = "SELECT datname::text FROM pg_database WHERE datname LIKE 'bai!_%' ESCAPE '!'"
+        roles = "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'bai!_%' ESCAPE '!'"
+        assert admin.execute(gone).fetchall() == admin.execute(roles).fetchall() == []
+
+
+def test_a_database_that_may_not_be_changed(postgres_url: str, fault_of: Fault) -> None:
+    """Reading works, nothing else does; the end state may be the last result."""
+    made = source(postgres_url, writable=False, report="result")
+    ask(made, "SELECT item FROM stock ORDER BY item")
+    assert fault_of(made, "sql", query="DELETE FROM stock")[0] == "refused"
+    assert made.end_state() == {"columns": ["item"], "rows": [["cup"], ["pen"]]}
+
+
+def test_what_cannot_be_looked_at_is_the_agents_fault(stock: PostgresSource) -> None:
+    """A date beyond all dates cannot be read back."""
+    ask(stock, "CREATE TABLE t (d date)")
+    ask(stock, "INSERT INTO t VALUES ('infinity')")
+    with pytest.raises(ToolFault, match="cannot be read"):
+        stock.end_state()
+
+
+def test_mistakes_of_whoever_makes_it(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No address, a setup that is none, a script that fails, and a server that is not there are told apart."""
+    monkeypatch.delenv("BAI_POSTGRES_URL", raising=False)
+    with pytest.raises(ConfigError, match="BAI_POSTGRES_URL"):
+        make_source("postgres")
+    made = make_source("postgres", {"url": postgres_url})
+    for setup in ({"script": "CREATE"}, {"file": "x"}, 3):
+        with pytest.raises(ConfigError):
+            made.begin(setup)
+    with pytest.raises(InfraError):
+        make_source("postgres", {"url": "postgresql:///postgres?host=/nowhere"}).begin(None)
+
+
+def test_a_server_that_went_away_is_a_fault_of_the_machinery() -> None:
+    """And leaves no process and no file."""
+    pytest.importorskip("psycopg", reason="needs psycopg")
+    if (reason := PostgresServer.unavailable_reason()) is not None:
+        pytest.skip(f"needs PostgreSQL: {reason}")
+    server = PostgresServer().start()
+    made, folder = source(server.url), server.folder
+    server.close()
+    server.close()
+    assert not folder.exists()
+    with pytest.raises(InfraError):
+        ask(made, "SELECT 1")
+    made.close()
+    with pytest.raises(InfraError, match="does not run"):
+        _ = server.url

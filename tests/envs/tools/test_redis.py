@@ -1,0 +1,182 @@
+"""Commands of a real Redis server."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bai.envs.tools.redis import RedisSource
+from bai.envs.tools.registry import make_source
+from bai.envs.tools.servers import RedisServer
+from bai.errors import ConfigError, InfraError
+
+SETUP = {
+    "color": "red",
+    "queue": ["a", "b", "a"],
+    "user": {"hash": {"name": "Ann", "age": "3"}},
+    "tags": {"set": ["x", "y"]},
+    "score": {"zset": {"Ann": 1.5, "Bob": 2.0}},
+}
+Fault = Callable[..., tuple[str, str]]
+
+
+def source(url: str, setup: Any = None, **settings: Any) -> RedisSource:
+    made = make_source("redis", {"url": url, **settings})
+    assert isinstance(made, RedisSource)
+    made.begin(SETUP if setup is None else setup)
+    return made
+
+
+def ask(made: RedisSource, command: str) -> str:
+    return made.call("redis", {"command": command})
+
+
+@pytest.fixture
+def keys(redis_url: str) -> Any:
+    """A source with a key of each kind."""
+    made = source(redis_url)
+    yield made
+    made.close()
+
+
+def test_commands_and_what_they_say(keys: RedisSource) -> None:
+    """Answers as text, lists numbered; the end state has the setup's forms."""
+    assert keys.end_state() == {"keys": SETUP}
+    assert ask(keys, "GET color") == "red" and ask(keys, "get nothing") == "(nil)"
+    assert ask(keys, "LRANGE queue 0 1") == "1) a\n2) b" and ask(keys, "LRANGE none 0 1") == "(empty)"
+    assert ask(keys, """SET 'two words' "a \\"b\\" c" """) == "OK"
+    assert ask(keys, "EXPIRE color 1000") == "1"
+    state = keys.end_state()["keys"]
+    assert state["two words"] == 'a "b" c' and state["color"] == {"expires": "red"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "FLUSHALL",
+        "flushdb ASYNC",
+        "BLPOP none 0",
+        "BRPOPLPUSH a b 0",
+        "XREAD BLOCK 0 STREAMS s 0",
+        "WAIT 1 0",
+        "SUBSCRIBE x",
+        "MONITOR",
+        "MULTI",
+        "EVAL 'while true do end' 0",
+        "FUNCTION LIST",
+        "CONFIG SET maxmemory 0",
+        "SHUTDOWN NOSAVE",
+        "DEBUG SLEEP 100",
+        "CLIENT PAUSE 100000",
+        "ACL SETUSER x on",
+        "SAVE",
+        "SELECT 0",
+        "MOVE color 0",
+        "COPY color other DB 0",
+        "SWAPDB 0 1",
+        "MIGRATE localhost 1 color 0 100",
+        "RESTORE a 0 b",
+        "AUTH default x",
+        "HELLO 3",
+        "RESET",
+        "QUIT",
+        "SRANDMEMBER tags -2000000000",
+    ],
+)
+def test_what_is_refused(keys: RedisSource, command: str, fault_of: Fault) -> None:
+    """Whatever blocks, empties, reconfigures, leaves the database or runs for ever is named; nothing changes."""
+    kind, reason = fault_of(keys, "redis", command=command)
+    assert kind == "refused" or command.startswith("DEBUG"), reason
+    assert keys.end_state() == {"keys": SETUP}
+    assert ask(keys, "PING") == "PONG"
+
+
+def test_what_goes_wrong_is_bounded(keys: RedisSource, fault_of: Fault) -> None:
+    """Giant values, giant answers, and mistakes; the next command is good."""
+    assert fault_of(keys, "redis", command="SETRANGE big 536870900 x")[0] == "too_large"
+    assert fault_of(keys, "redis", command="SETBIT big 4294967295 1")[0] == "too_large"
+    for start in range(30):
+        assert ask(keys, f"SETRANGE big{start} 1000000 x") == "1000001"
+    command = "MGET " + " ".join(f"big{start}" for start in range(30))
+    assert fault_of(keys, "redis", command=command)[0] == "too_large"
+    for command in ("", "  ", "SET a", "nonsense", "INCR color", "LPUSH color x", "SET 'a b"):
+        assert fault_of(keys, "redis", command=command)[0] == "failed"
+    assert ask(keys, "GET color") == "red"
+
+
+def test_every_episode_is_clean_and_alone(redis_url: str, keys: RedisSource) -> None:
+    """Each has a database of its own, emptied when it begins and when it is closed."""
+    other = source(redis_url, {})
+    assert other.end_state() == {"keys": {}}
+    ask(other, "SET color blue")
+    assert ask(keys, "GET color") == "red"
+    other.begin({"a": "1"})
+    assert other.end_state() == {"keys": {"a": "1"}}
+    other.close()
+    other.close()
+
+
+def test_branches_are_independent(redis_url: str, keys: RedisSource) -> None:
+    """A state can be gone back to any number of times, times of expiry with it."""
+    ask(keys, "EXPIRE color 1000")
+    state, other = keys.get_state(), source(redis_url, {})
+    ask(keys, "DEL color queue")
+    for branch in (other, keys):
+        branch.set_state(state)
+        assert branch.end_state()["keys"]["color"] == {"expires": "red"}
+        assert branch.end_state()["keys"]["queue"] == ["a", "b", "a"]
+    ask(other, "DEL queue")
+    assert "queue" in keys.end_state()["keys"]
+    other.close()
+
+
+@pytest.fixture
+def may_start() -> None:
+    """Skips the test where a server of its own cannot be started."""
+    pytest.importorskip("redis", reason="needs redis")
+    if (reason := RedisServer.unavailable_reason()) is not None:
+        pytest.skip(f"needs Redis: {reason}")
+
+
+def test_databases_that_hold_something_are_left_alone(may_start: None) -> None:
+    """They are somebody's; where all are taken, that is said; one that was given back is there again."""
+    import redis
+
+    with RedisServer(databases=3) as server, contextlib.closing(redis.Redis.from_url(server.url, db=1)) as client:
+        client.set("mine", "1")
+        made = source(server.url)
+        with pytest.raises(InfraError, match="all 2 logical databases of the Redis server are taken"):
+            source(server.url)
+        made.close()
+        source(server.url).close()
+        assert client.get("mine") == b"1"
+
+
+def test_mistakes_of_whoever_makes_it(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No address, a setup that is none, and a server that is not there are told apart."""
+    monkeypatch.delenv("BAI_REDIS_URL", raising=False)
+    with pytest.raises(ConfigError, match="BAI_REDIS_URL"):
+        make_source("redis")
+    for setup in (3, {"a": 1}, {"a": []}, {"a": {"bag": []}}):
+        made = make_source("redis", {"url": redis_url})
+        with pytest.raises(ConfigError):
+            made.begin(setup)
+        made.close()
+    with pytest.raises(ConfigError, match="no address"):
+        make_source("redis", {"url": "nonsense"}).begin(None)
+    with pytest.raises(InfraError):
+        make_source("redis", {"url": "unix:///nowhere/redis.sock"}).begin(None)
+
+
+def test_a_server_that_went_away_is_a_fault_of_the_machinery(may_start: None) -> None:
+    """And leaves no file; closing what used it is quiet."""
+    with RedisServer() as server:
+        made, folder = source(server.url), server.folder
+        ask(made, "GET color")
+    assert not folder.exists()
+    with pytest.raises(InfraError):
+        ask(made, "GET color")
+    made.close()
