@@ -6,8 +6,8 @@
 
 There is one endless sequence of draws, a function of the seed and a draw's index alone. Worker ``r`` of ``n`` takes the
 draws ``r, r + n, r + 2n, ...``, so that all workers together draw the same whatever ``n`` is. The parts repeat with a
-period of the shares' sum in lowest terms (4 for 75 and 25), in an order that the seed draws: of any run of draws as long
-as a multiple of the period, wherever it begins, each part has exactly its share.
+period of the shares' sum in lowest terms (4 for 75 and 25), in an order that the seed draws: of any run of draws whose
+length is a multiple of the period, wherever it begins, each part has exactly its share.
 
 A worker's own draws hold each part in its share where the number of workers and the period have no common factor; else
 one worker may draw one part only, which does not matter to what is drawn in all.

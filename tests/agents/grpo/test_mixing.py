@@ -64,7 +64,7 @@ def test_without_a_mixture_nothing_is_mixed() -> None:
 )  # fmt: skip
 def test_a_mixture_that_is_none_is_refused(mixture: Any) -> None:
     """The setting maps names to a share, an environment and its arguments; the message says so."""
-    with pytest.raises(ConfigError, match="mixture|shares"):
+    with pytest.raises(ConfigError, match=r"mixture|shares"):
         GRPOSettings(mixture=mixture)
 
 

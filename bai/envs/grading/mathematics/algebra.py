@@ -52,7 +52,12 @@ class Algebra:
 
     def __init__(self, *, wall_s: float = 10.0, memory: int = 1024 * MIB) -> None:
         self._wall_s, self._memory = wall_s, memory
-        self._pool = _pool_of(_folders())
+        _folders()
+
+    @property
+    def _pool(self) -> HelperPool[_AlgebraProcess]:
+        # Found anew each time: this object may have been pickled to another process.
+        return _pool_of(_folders())
 
     def ensure_works(self) -> None:
         """Makes sure that a process that compares was started.
@@ -130,6 +135,7 @@ def _pool_of(folders: tuple[str, ...]) -> HelperPool[_AlgebraProcess]:
     return HelperPool(lambda: _AlgebraProcess(folders))
 
 
+@functools.cache
 def _folders() -> tuple[str, ...]:
     """Where sympy and mpmath lie: the process is isolated, so that it would not find what only this one was told."""
     found = []

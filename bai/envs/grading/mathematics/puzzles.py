@@ -15,9 +15,9 @@ _OPERATIONS = ("add", "multiply", "divide", "number")
 
 
 def why_no_solution(answer: str, numbers: Sequence[int], target: int) -> str:
-    """Says why an answer is no solution; empty where it is one.
+    r"""Says why an answer is no solution; empty where it is one.
 
-    The expression holds the given numbers, ``+ - * /`` (also as ``\\times``, ``\\cdot``, ``\\div``, ``\\frac``, or a
+    The expression holds the given numbers, ``+ - * /`` (also as ``\times``, ``\cdot``, ``\div``, ``\frac``, or a
     product by standing side by side) and brackets, and nothing else: no sign before a number, no power, no digits put
     together. ``= 24`` may follow it.
 

@@ -1,8 +1,8 @@
 r"""A solution's steps, for rewards that judge each of them.
 
 A step is a line that is not blank; what belongs together stays together: a fenced block, ``\[ ... \]``, ``$$ ... $$``
-and ``\begin{...} ... \end{...}`` are parts of the step that they begin in. Steps are places in the text, so that a reward
-term finds their words in a trajectory (:attr:`bai.types.Turn.action`) and a learner their tokens.
+and ``\begin{...} ... \end{...}`` are parts of the step that they begin in. Steps are places in the text, so that a
+reward term finds their words in a trajectory (:attr:`bai.types.Turn.action`) and a learner their tokens.
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ _LOOKS = re.compile(
 _THIN_COMMA = re.compile(r"(?<=\d)\{?,\}?\\! *(?=\d{3})|(?<=\d)\{,\}(?=\d{3})")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _UNIT_WORDS = re.compile(r"[A-Za-z]+(?: *\/ *[A-Za-z]+| +[A-Za-z]+){0,4}")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])", re.ASCII)
 _TOKEN = re.compile(
     r"(?P<space>\s+)"
     r"|(?P<repeating>\d{0,40}\.\d{0,40}\\overline\{\d{1,40}\})"
@@ -61,61 +62,15 @@ _TOKEN = re.compile(
     r"|\\(?P<command>[A-Za-z]+)"
     r"|\\(?P<escaped>[%$#&{}_|\\])"
     r"|(?P<sign>\*\*|<=|>=|!=|==|[-+*/^_(){}\[\]|,;=<>!%&:'])"
-    r"|(?P<plain>[A-Za-z]+)"
+    r"|(?P<plain>[A-Za-z]+)",
+    re.ASCII,
 )
-_PLAIN_COMMANDS = frozenset(
-    [
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "asin",
-        "acos",
-        "atan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "log",
-        "ln",
-        "exp",
-        "sqrt",
-        "pi",
-        "abs",
-        "floor",
-        "ceil",
-        "gcd",
-        "lcm",
-        "infty",
-        "infinity",
-        "oo",
-        "inf",
-        "theta",
-        "alpha",
-        "beta",
-        "gamma",
-        "lambda",
-        "mu",
-        "sigma",
-        "phi",
-        "omega",
-        "frac",
-        "dfrac",
-        "binom",
-        "cup",
-        "union",
-        "pm",
-        "or",
-        "and",
-        "in",
-        "cbrt",
-        "factorial",
-    ]
-)
+_PLAIN_COMMANDS = frozenset((
+    "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "asin", "acos", "atan", "sinh", "cosh",
+    "tanh", "log", "ln", "exp", "sqrt", "cbrt", "abs", "floor", "ceil", "gcd", "lcm", "factorial", "frac", "dfrac",
+    "binom", "pi", "infty", "infinity", "oo", "inf", "theta", "alpha", "beta", "gamma", "lambda", "mu", "sigma", "phi",
+    "omega", "cup", "union", "pm", "or", "and", "in",
+))  # fmt: skip
 """Words that are read as commands though no backslash stands before them."""
 
 
@@ -151,7 +106,7 @@ def tokenize(text: str, *, thousands: bool = True) -> list[Token]:
         Unreadable: It holds a character or a number that is not read.
     """
     if thousands:
-        text = re.sub(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])", _join, _guarded(text)).replace("\0", ",")
+        text = _THOUSANDS.sub(_join, _guarded(text)).replace("\0", ",")
     tokens: list[Token] = []
     at, spaced = 0, False
     while at < len(text):

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from bai.envs.tasks.files import locate
 from bai.envs.tasks.finite import FiniteTaskSet
@@ -24,8 +24,10 @@ __all__ = ["TARGET", "combine", "load_game24", "puzzle"]
 TARGET = 24
 _TEST = range(901, 1001)
 
-Term = tuple[Fraction, str]
-"""A value, and an expression of it."""
+Way = Any
+"""How a value comes about: a number, or a sign and the ways of two values."""
+Term = tuple[int, int, Way]
+"""A value as numerator and denominator, not reduced, and its way."""
 
 
 def load_game24(path: Path | None = None) -> FiniteTaskSet[MathTask]:
@@ -72,39 +74,38 @@ def puzzle(task_id: str, numbers: tuple[int, ...], metadata: Mapping[str, object
 
 def combine(numbers: tuple[int, ...], target: int = TARGET) -> str | None:
     """Gives an expression that uses each number once and comes to ``target``; None where there is none."""
-    found = _combined([(Fraction(number), str(number)) for number in numbers], Fraction(target))
-    return found and found.removeprefix("(").removesuffix(")") if found and _is_wrapped(found) else found
+    found = _combined([(number, 1, number) for number in numbers], target)
+    return None if found is None else _written(found, outermost=True)
 
 
-def _is_wrapped(text: str) -> bool:
-    """Whether the first bracket is closed by the last."""
-    depth = 0
-    for place, character in enumerate(text):
-        depth += (character == "(") - (character == ")")
-        if depth == 0:
-            return place == len(text) - 1
-    return False
-
-
-def _combined(terms: list[Term], target: Fraction) -> str | None:
+def _combined(terms: list[Term], target: int) -> Way | None:
     if len(terms) == 1:
-        return terms[0][1] if terms[0][0] == target else None
+        above, below, way = terms[0]
+        return way if above == target * below else None
     for one, other in combinations(range(len(terms)), 2):
         rest = [term for place, term in enumerate(terms) if place not in (one, other)]
         for term in _results(terms[one], terms[other]):
             found = _combined([*rest, term], target)
-            if found:
+            if found is not None:
                 return found
     return None
 
 
 def _results(first: Term, second: Term) -> Iterator[Term]:
-    (a, left), (b, right) = first, second
-    yield a + b, f"({left} + {right})"
-    yield a * b, f"({left} * {right})"
-    yield a - b, f"({left} - {right})"
-    yield b - a, f"({right} - {left})"
-    if b:
-        yield a / b, f"({left} / {right})"
+    (a, b, left), (c, d, right) = first, second
+    yield a * d + c * b, b * d, ("+", left, right)
+    yield a * c, b * d, ("*", left, right)
+    yield a * d - c * b, b * d, ("-", left, right)
+    yield c * b - a * d, b * d, ("-", right, left)
+    if c:
+        yield a * d, b * c, ("/", left, right)
     if a:
-        yield b / a, f"({right} / {left})"
+        yield c * b, d * a, ("/", right, left)
+
+
+def _written(way: Way, *, outermost: bool = False) -> str:
+    if isinstance(way, int):
+        return str(way)
+    sign, left, right = way
+    text = f"{_written(left)} {sign} {_written(right)}"
+    return text if outermost else f"({text})"

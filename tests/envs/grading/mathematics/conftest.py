@@ -22,9 +22,6 @@ def comparer() -> Comparer:
     return Comparer(Algebra(wall_s=60.0))
 
 
-Style = Callable[[Node], str]
-
-
 class Writer:
     """Writes a tree in a style of its own; every style changes more than spaces.
 
@@ -203,7 +200,9 @@ def rewritten() -> Callable[[str, random.Random], Iterator[str]]:
     def rewrite(gold: str, rng: random.Random) -> Iterator[str]:
         tree = read(gold)
         for style in (Commuted, Plain, Scaled):
-            yield style(rng).write(tree)
+            form = style(rng).write(tree)
+            unchanged = "".join(form.split()) == "".join(gold.split())
+            yield f"x = {form}" if unchanged and tree.kind in ("number", "negate", "symbol", "constant") else form
 
     return rewrite
 

@@ -48,8 +48,8 @@ def test_no_gold_answer_equals_a_perturbed_one(
 
 
 def test_other_forms_are_other_words(data_dir: object, rewritten: Rewritten) -> None:
-    """Nine of ten forms differ from the gold answer in more than spaces."""
+    """Over nine of ten forms differ from the gold answer in more than spaces."""
     rng = random.Random(7)
     pairs = [(task.gold, form) for task in load_math_set("math500") for form in rewritten(task.gold, rng)]
     other = [1 for gold, form in pairs if "".join(gold.split()) != "".join(form.split())]
-    assert len(other) > 0.8 * len(pairs)
+    assert len(other) > 0.9 * len(pairs)
