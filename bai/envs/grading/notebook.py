@@ -23,8 +23,10 @@ TOLERANCE = 1e-6
 _NAME = re.compile(r"@(\w+)\[")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
 _QUOTED = re.compile(r"""\A(["'])(.*)\1\Z""", re.DOTALL)
-MOST_TEXT = 100_000
+MOST_TEXT = 20_000
 """Characters of an answer that are looked at, the last ones."""
+LONGEST = 2_000
+"""Characters of a value in which brackets may be nested."""
 
 
 def read_answers(text: str) -> dict[str, list[str]]:
@@ -42,7 +44,7 @@ def read_answers(text: str) -> dict[str, list[str]]:
 def _closing(text: str, start: int) -> int:
     """Where the bracket closes that was opened before ``start``; the first there is, where they do not match."""
     depth = 1
-    for at in range(start, len(text)):
+    for at in range(start, min(len(text), start + LONGEST)):
         depth += {"[": 1, "]": -1}.get(text[at], 0)
         if depth == 0:
             return at

@@ -47,11 +47,11 @@ You are told what it printed and showed. Variables stay. Once you know the answe
 """
 """What an agent is told of the form."""
 
+# Runs of blanks are bounded: an agent may write a million of them.
 _TAG = re.compile(
-    r"<\s*(/?)\s*(step|thought|action[\s_-]*input|action|observation|stop[\s_-]*analysis|answer)\s*>", re.IGNORECASE
+    r"<\s{0,4}(/?)\s{0,4}(step|thought|action[\s_-]{0,4}input|action|observation|stop[\s_-]{0,4}analysis|answer)\s{0,4}>",
+    re.IGNORECASE,
 )
-_FENCE = re.compile(r"\A\s*(`{3,}|~{3,})[^\n]*\n(.*?)(?:\n?\1[ \t]*\s*)?\Z", re.DOTALL)
-_ANY_FENCE = re.compile(r"(`{3,}|~{3,})[ \t]*(?:python|py)?[ \t]*\n(.*?)\n?\1", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +76,9 @@ def read_action(text: str) -> Said:
         return _run(parts, thought)
     if "answer" in parts or "stop_analysis" in parts:
         return Said(kind="answer", body=parts.get("answer", parts.get("stop_analysis", "")).strip(), thought=thought)
-    fence = _ANY_FENCE.search(text[:end]) if "step" in parts else None
-    if fence is not None:
-        return _run({"action_input": fence[0]}, thought)
+    fenced = _fenced(_TAG.sub("\n", text[:end]), anywhere=True) if "step" in parts else None
+    if fenced is not None:
+        return _run({"action_input": fenced}, thought)
     came = f"tags {', '.join(f'<{name}>' for name in parts)} without either" if parts else "none of these tags"
     return Said(kind="malformed", body=f"expected <action_input> in a <step>, or <answer>; got {came}", thought=thought)
 
@@ -119,11 +119,21 @@ def _run(parts: dict[str, str], thought: str) -> Said:
     action = parts.get("action", ACTION).strip().lower()
     if action != ACTION:
         return Said(kind="malformed", body=f"expected the action {ACTION}; got {action!r:.100}", thought=thought)
-    fence = _FENCE.match(parts["action_input"])
-    code = (fence[2] if fence else parts["action_input"]).strip("\n")
+    fenced = _fenced(parts["action_input"], anywhere=False)
+    code = (parts["action_input"] if fenced is None else fenced).strip("\n")
     if not code.strip():
         return Said(kind="malformed", body="expected code in <action_input>; got nothing", thought=thought)
     return Said(kind="run", body=code.rstrip(), thought=thought)
+
+
+def _fenced(text: str, *, anywhere: bool) -> str | None:
+    """Gives the code in a fence: one that the text begins with, up to its last end, or the first, up to its first."""
+    lines = text.strip().split("\n")
+    fences = [number for number, line in enumerate(lines) if line.strip().startswith(("```", "~~~"))]
+    if not fences or (fences[0] and not anywhere):
+        return None
+    ends = [number for number in fences[1:] if not lines[number].strip().strip("`~")] or [len(lines)]
+    return "\n".join(lines[fences[0] + 1 : ends[0 if anywhere else -1]])
 
 
 def tell_observation(text: str, *, failed: bool, left: int) -> str:

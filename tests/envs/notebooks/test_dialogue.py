@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bai.envs.grading.notebook import judge
 from bai.envs.notebooks.dialogue import RETRY, prune_failures, read_action, tell_observation
 from bai.envs.notebooks.structure import CHECKS, structure_score
+from bai.envs.tasks.notebook import Expected
 from bai.types import Message
 
 STEP = (
@@ -151,6 +153,39 @@ class TestStructure:
         assert structure_score([STEP, STEP]) == pytest.approx(2 / 3)
         assert structure_score([STOP, STOP]) == pytest.approx(2 / 3)
         assert structure_score([]) == 0.0
+
+
+class TestSize:
+    """Long texts, made to be slow to read."""
+
+    @pytest.mark.parametrize(
+        "part",
+        [
+            "<",
+            "< ",
+            "<step>",
+            "<thought>",
+            "<step><thought>",
+            "`",
+            "```\n",
+            "``` ",
+            "<step>```py ",
+            "<action_input>```",
+            "</answer>",
+            "<answer>",
+            "<action ",
+            "@x[",
+            "@x[[]",
+            "<action_input>\n```\n",
+        ],
+    )
+    def test_is_read_in_one_pass(self, part: str) -> None:
+        """The time limit of the test is a minute for what takes a second."""
+        text = part * ((1 << 18) // len(part))
+        for whole in (text, f"<step>{text}", f"<step><action_input>{text}", f"{text}</answer>"):
+            read_action(whole)
+            assert 0.0 <= structure_score(whole) <= 1.0
+            judge((Expected(name="x", value="1"),), whole)
 
 
 class TestPruning:
