@@ -50,7 +50,7 @@ _LOOKS = re.compile(
     r"|\\(?:left|right|big|Big|bigg|Bigg|bigl|bigr|displaystyle|textstyle|limits|mathstrut|quad|qquad|hfill)(?![A-Za-z])"
     r"|\\[!,;: >]|~|\\$|(?<!\\)\$|\\[()\[\]]"
 )
-_THIN_COMMA = re.compile(r"(?<=\d)\{?,\}?\\! *(?=\d{3})|(?<=\d)\{,\}(?=\d{3})")
+_THIN_COMMA = re.compile(r"(?<=\d)\{?,\}?\\! *(?=\d{3})|(?<=\d)\{,\}(?=\d{3})|(?<=\d)\\[,;!](?=\d{3}(?!\d))")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _UNIT_WORDS = re.compile(r"[A-Za-z]+(?: *\/ *[A-Za-z]+| +[A-Za-z]+){0,4}")
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])", re.ASCII)
