@@ -118,3 +118,19 @@ class TestCompare:
         """A task on one side only is refused, and named."""
         with pytest.raises(ConfigError, match="1 are on one side only, such as b"):
             compare([make("a")], [make("a"), make("b")])
+
+
+def test_parts_of_the_reward_are_averaged_over_the_tasks_that_have_them(make: Make) -> None:
+    """A task counts once, however many samples it has; what was lost to the machinery does not."""
+    rows = [
+        make("a", reward_terms={"end_state": 1.0, "arguments": 0.5}),
+        make("a", reward_terms={"end_state": 0.0}),
+        make("b", reward_terms={"end_state": 0.0}),
+        make("b", error="SandboxDied", reward_terms={"end_state": 1.0}),
+    ]
+    terms = summarise(rows).terms
+    assert {name: (one.value, one.tasks) for name, one in terms.items()} == {
+        "end_state": (0.25, 2),
+        "arguments": (0.5, 1),
+    }
+    assert list(json.loads(json.dumps(summarise(rows).to_json()))["terms"]) == ["end_state", "arguments"]

@@ -92,7 +92,7 @@ def test_an_environment_shows_and_calls_its_tools() -> None:
     assert env.step('{"name": "note", "arguments": {"text": "x"}}')[0] == "1"
     assert env.step('{"name": "note", "arguments": {"text": 3}}')[0].startswith("error (bad_arguments)")
     with pytest.raises(CannotFork):
-        env.unwrapped.fork()  # type: ignore[attr-defined]
+        env.unwrapped.fork()
     env.close()
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK)]
     assert not any(b"alone" in line and COMMAND[1].encode() in line for line in commands)
