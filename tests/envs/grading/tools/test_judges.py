@@ -108,7 +108,7 @@ class TestResultSet:
 
     @staticmethod
     def score(rows: Any, expected: Any, *, ordered: bool = False) -> float:
-        one = task("result_set", expected={"rows": expected, "ordered": ordered})
+        one = task("result_set", expected={"columns": ["y"], "rows": expected, "ordered": ordered})
         found = judged(one, turn(CALL), state=None if rows is None else {"columns": ["x"], "rows": rows})
         assert found.terms == {"end_state": found.verdict.score}
         return found.verdict.score
@@ -124,7 +124,9 @@ class TestResultSet:
     def test_which_source(self) -> None:
         """The first, unless it is named."""
         two = (SourceSpec(source="sqlite"), SourceSpec(source="sqlite", key="keys"))
-        one = task("result_set", sources=two, expected={"rows": [[1]], "ordered": False, "source": "keys"})
+        one = task(
+            "result_set", sources=two, expected={"columns": ["y"], "rows": [[1]], "ordered": False, "source": "keys"}
+        )
         assert judged(one, turn(), state={"columns": ["x"], "rows": [[1]]}).verdict.score == 1.0
         with pytest.raises(ConfigError):
             judged(task("result_set", expected={"rows": [[1]]}), turn())
