@@ -4,6 +4,8 @@ The shipped `nano` model first reads gold answers of micro repairs until it writ
 with GRPO in bai/SWEBench-v0 (`mode="patch"`), for each seed once with its rewards and once with each iteration's
 rewards dealt out at random. All three policies answer the same held-out tasks, whose functions behave like none in
 training, with the same seeds.
+
+The folder keeps what is done: run again, it goes on with the rows, the warm start and the seeds that are there.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ SETTINGS: Mapping[str, Any] = {
     "steps_per_batch": 4,
     "lr": 6e-4,
     "beta2": 0.98,
-    "warmup_steps": 3,
+    "lr_schedule": "cosine",
+    "warmup_steps": 4,
+    "final_fraction": 0.1,
 }
 """Settings of GRPO."""
 _MOST_ANSWERS = 32
@@ -108,8 +112,8 @@ def run() -> dict[str, Figure]:
 def measure(folder: Path, seeds: Sequence[int], plan: Plan) -> list[Outcome]:
     """Makes the tasks and the warm start, and runs every seed; prints each as it is done."""
     began = time.perf_counter()
-    train_rows = make_micro_repairs(folder / "rows", "train", plan.train_tasks, difficulty=plan.difficulty)
-    held_out_rows = make_micro_repairs(folder / "rows", "heldout", plan.held_out, difficulty=plan.difficulty)
+    train_rows = _rows(folder / "rows", "train", plan.train_tasks, plan)
+    held_out_rows = _rows(folder / "rows", "heldout", plan.held_out, plan)
     print(f"{plan.train_tasks} + {plan.held_out} tasks in {time.perf_counter() - began:.0f} s", flush=True)
     given, held_out = options(train_rows), options(held_out_rows)
     warm = _read_answers(folder / "warm", given, plan)
@@ -121,13 +125,20 @@ def measure(folder: Path, seeds: Sequence[int], plan: Plan) -> list[Outcome]:
     return outcomes
 
 
+def _rows(folder: Path, split: str, size: int, plan: Plan) -> Path:
+    made = folder / f"{split}.jsonl"
+    return made if made.exists() else make_micro_repairs(folder, split, size, difficulty=plan.difficulty)
+
+
 def options(rows: Path) -> dict[str, Any]:
     """Arguments of the environment."""
     return {"task_set": str(rows), "mode": "patch", "prompt": "short"}
 
 
 def _read_answers(out: Path, given: dict[str, Any], plan: Plan) -> Path:
-    """Makes the warm start."""
+    """Makes the warm start, unless it is there."""
+    if (out / "config.json").exists():
+        return out
     epochs = 1 + _MOST_ANSWERS * plan.warm_steps // plan.train_tasks
     config = SFTConfig(epochs=epochs, max_steps=plan.warm_steps, batch_tokens=2048, learning_rate=2e-3)
 
@@ -163,8 +174,14 @@ def _train(out: Path, model: Path, given: dict[str, Any], seed: int, plan: Plan,
             env_config=given,
             iterations=plan.iterations,
             seed=seed,
-            settings={**SETTINGS, "prompts_per_step": plan.prompts, **more},
-            checkpoint_every=0,
+            settings={
+                **SETTINGS,
+                "prompts_per_step": plan.prompts,
+                "total_steps": SETTINGS["steps_per_batch"] * plan.iterations,
+                **more,
+            },
+            resume=True,
+            checkpoint_every=4,
         ),
         on_progress=lambda step: print(
             f"seed {seed}, {out.name}, iteration {step.iteration}: reward {step.metrics['reward']:.3f}, "
