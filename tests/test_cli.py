@@ -426,14 +426,12 @@ class TestEval:
 
     @pytest.mark.data
     @pytest.mark.slow
-    @pytest.mark.parametrize(("task_set", "tasks", "least"), [("humaneval", 164, 164), ("mbpp", 974, 970)])
-    def test_public_sets(self, run: Run, tmp_path: Path, data_dir: Path, task_set: str, tasks: int, least: int) -> None:
-        """HumanEval and MBPP run from end to end with the oracle; every exception is named."""
-        code, text, _ = run("eval", "--policy", "oracle", "--task-set", task_set, "--out", tmp_path)
+    def test_a_public_set(self, run: Run, tmp_path: Path, data_dir: Path) -> None:
+        """HumanEval runs from end to end with the oracle, which passes all of it."""
+        code, text, _ = run("eval", "--policy", "oracle", "--task-set", "humaneval", "--out", tmp_path)
         assert code == 0
-        passed = int(next(line.split()[-1] for line in text.splitlines() if line.split()[:1] == ["passed"]))
-        assert least <= passed <= tasks
-        assert text.count("not passed: ") == tasks - passed
+        assert int(next(line.split()[-1] for line in text.splitlines() if line.split()[:1] == ["passed"])) == 164
+        assert "not passed: " not in text
         assert (tmp_path / "report.html").stat().st_size > 100_000
 
 

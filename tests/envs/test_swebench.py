@@ -442,14 +442,9 @@ class TestDefaultSet:
             assert (reward, info["verdict"]["status"]) == (0.0, "failed"), task_id
         env.close()
 
-    def test_three_tasks(self, fast_backend: str, machines_cache: Path) -> None:
-        """The gold answer earns all, the empty one nothing."""
-        ids = [task.task_id for task in SWEBenchEnv().tasks]
-        self.check(ids[:: max(1, len(ids) // 3)][:3], fast_backend, machines_cache)
-
     @pytest.mark.slow
     def test_tasks_of_every_library(self, fast_backend: str, machines_cache: Path) -> None:
-        """So it is over all of it, two tasks a library here; ``bai tasks check default`` goes through every one."""
+        """The gold answer earns all, the empty one nothing; ``bai tasks check default`` goes through every task."""
         tasks = list(SWEBenchEnv().tasks)
         libraries = sorted({task.origin["library"] for task in tasks})
         assert len(tasks) >= 30 and len(libraries) >= 5
