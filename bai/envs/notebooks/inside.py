@@ -132,8 +132,12 @@ def open_shell(site: str, preload: list[str]) -> str:
     os.environ["XDG_CACHE_HOME"] = os.path.join(place, ".cache")
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     os.environ["JOBLIB_MULTIPROCESSING"] = "0"  # it would warn that there are no semaphores
+    import _sitebuiltins
+    import builtins
+
     import IPython
 
+    builtins.help = _sitebuiltins._Helper()  # which this interpreter was started without
     _shell = _make_shell()
     _catch_descriptors(place)
     sys.stdout, sys.stderr = Stream("stdout", 1), Stream("stderr", 2)
