@@ -128,7 +128,7 @@ class NotebookEnv(TextEnv[NotebookTask]):
     | `memory_mb` | `1024` | mebibytes of memory of all shells of the environment together, those of snapshots included; its libraries take about 100 |
     | `reward` | `"binary"` | `binary` or `fraction` |
     | `prompt` | `"full"` | `full`: the first observation says how to answer; `task`: it is the task alone |
-    | `packages` | `None` | distributions that cells may import, beside IPython, pandas, matplotlib and what they need; None: SciPy and scikit-learn, where they are installed |
+    | `packages` | `None` | distributions that cells may import, beside IPython, pandas, matplotlib and what they need; None: of Jinja2, scikit-learn, SciPy, seaborn and statsmodels those that are installed |
     | `sandbox` | `"auto"` | `docker`, `bubblewrap`, `process`, or the strongest that works here |
     | `cache_dir` | `None` | the folder that the machine is kept in; None: `bai` in `XDG_CACHE_HOME` or `~/.cache` |
     | `render_mode` | `None` | `ansi`: `render()` returns the transcript; `human`: it is printed |

@@ -23,33 +23,36 @@ TOLERANCE = 1e-6
 _NAME = re.compile(r"@(\w+)\[")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
 _QUOTED = re.compile(r"""\A(["'])(.*)\1\Z""", re.DOTALL)
-MOST_TEXT = 20_000
+_BRACKET = re.compile(r"[\[\]]")
+MOST_TEXT = 100_000
 """Characters of an answer that are looked at, the last ones."""
-LONGEST = 2_000
-"""Characters of a value in which brackets may be nested."""
 
 
 def read_answers(text: str) -> dict[str, list[str]]:
     """Gives the values that a text gives to each name, in order."""
     found: dict[str, list[str]] = defaultdict(list)
     text = text[-MOST_TEXT:]
+    ends = _ends(text)
     at = 0
     while (match := _NAME.search(text, at)) is not None:
-        end = _closing(text, match.end())
-        found[match[1]].append(text[match.end() : end])
-        at = end
+        at = ends[match.end() - 1]
+        found[match[1]].append(text[match.end() : at])
     return dict(found)
 
 
-def _closing(text: str, start: int) -> int:
-    """Where the bracket closes that was opened before ``start``; the first there is, where they do not match."""
-    depth = 1
-    for at in range(start, min(len(text), start + LONGEST)):
-        depth += {"[": 1, "]": -1}.get(text[at], 0)
-        if depth == 0:
-            return at
-    first = text.find("]", start)
-    return len(text) if first < 0 else first
+def _ends(text: str) -> dict[int, int]:
+    """Where each bracket that opens is closed: by its own, else by the next that closes anything, else by the end."""
+    ends: dict[int, int] = {}
+    opened: list[int] = []
+    for match in _BRACKET.finditer(text):
+        if match[0] == "[":
+            opened.append(match.start())
+        elif opened:
+            ends[opened.pop()] = match.start()
+    for start in opened:
+        after = text.find("]", start)
+        ends[start] = len(text) if after < 0 else after
+    return ends
 
 
 def accepts(expected: Expected, said: str) -> bool:

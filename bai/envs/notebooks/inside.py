@@ -124,16 +124,28 @@ class Stream(io.TextIOBase):
 
 
 def open_shell(site: str, preload: list[str]) -> str:
-    """Makes the shell and imports what every episode gets for free; gives IPython's version."""
+    """Makes the shell and imports what every episode gets for free; gives IPython's version.
+
+    Raises:
+        RuntimeError: The packages are those of another version of Python.
+    """
     global _shell
+    here = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    if here not in site.split("/"):
+        raise RuntimeError(f"the packages in {site} are not for this interpreter, {here}")
     sys.path.insert(1, site)
     place = os.environ.get("TMPDIR", "/tmp")  # noqa: S108
-    os.environ["IPYTHONDIR"], os.environ["MPLCONFIGDIR"] = os.path.join(place, ".ipython"), os.path.join(place, ".mpl")
-    os.environ["XDG_CACHE_HOME"] = os.path.join(place, ".cache")
+    settings = os.path.join(place, ".shell")
+    for name in ("IPYTHONDIR", "MPLCONFIGDIR", "XDG_CACHE_HOME"):
+        os.environ[name] = os.path.join(settings, name.lower())
     os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     os.environ["JOBLIB_MULTIPROCESSING"] = "0"  # it would warn that there are no semaphores
+    import _sitebuiltins
+    import builtins
+
     import IPython
 
+    builtins.help = _sitebuiltins._Helper()  # which this interpreter was started without
     _shell = _make_shell()
     _catch_descriptors(place)
     sys.stdout, sys.stderr = Stream("stdout", 1), Stream("stderr", 2)
@@ -144,8 +156,8 @@ def open_shell(site: str, preload: list[str]) -> str:
         _draw_once()
     _wait_for_threads()
     _collect_descriptors()
-    # Whatever lies here is copied at every fork, and what fonts there are is known by now.
-    shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+    # Whatever lies here is copied at every fork, and what is in these files (what fonts there are) is known by now.
+    shutil.rmtree(settings, ignore_errors=True)
     _shell.recorder = Recorder()
     return str(IPython.__version__)
 

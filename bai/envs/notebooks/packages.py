@@ -32,7 +32,7 @@ GENERATION = 1
 """Counts the ways in which it was made; part of its key."""
 ALWAYS = ("ipython", "matplotlib", "pandas")
 """Distributions that every notebook can import, with all that they need."""
-WHERE_INSTALLED = ("scipy", "scikit-learn")
+WHERE_INSTALLED = ("jinja2", "scikit-learn", "scipy", "seaborn", "statsmodels")
 """Distributions that notebooks can import where they are installed beside bai, unless others are named."""
 _EXTRA = "pip install 'bai-rl[notebook]'"
 _WITHOUT_TESTS = ("pandas", "matplotlib", "scipy", "sklearn", "numpy", "contourpy")

@@ -135,8 +135,12 @@ class Nursery:
             except CannotFork as error:
                 self.close()
                 raise SandboxDied(f"a fresh shell cannot be forked: {error}") from error
-        for name, data in files.items():
-            shell.sandbox.write(name, data)
+        try:
+            for name, data in files.items():
+                shell.sandbox.write(name, data)
+        except OSError as error:
+            shell.close()
+            raise SandboxDied(f"the tables do not fit into the workspace: {error}") from error
         return shell
 
     def _pristine(self) -> LoadedModule:

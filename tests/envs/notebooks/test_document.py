@@ -35,7 +35,7 @@ CELLS = (
     "fig, axes = plt.subplots(1, 2)\naxes[0].hist([1, 2, 2])",
     "%precision 3\n3.14159265",
     "!echo from a shell",
-    "import os\nos.system('echo from a program')",
+    "import os\nos.system('echo from a program');",
     "handle = display('first', display_id='d')\nhandle.update('second')",
     "import asyncio\nawait asyncio.sleep(0)\n'awaited'",
     "_, __, Out[1].shape, In[1][:6]",

@@ -74,6 +74,8 @@ class TestKernel:
         assert "1 loop" in out(shell, "%timeit -n1 -r1 1")
         assert out(shell, "%%writefile made.py\nx = 5") == "Writing made.py"
         assert out(shell, "import made; made.x") == "5"
+        assert "Return the absolute value" in out(shell, "help(abs)")
+        assert out(shell, "import os; os.makedirs('d')\n%cd -q d\nos.path.basename(os.getcwd())") == "'d'"
         assert out(shell, "%xmode Plain") == "Exception reporting mode: Plain"
 
     def test_programs_are_heard_in_order(self, shell: Shell) -> None:
@@ -97,7 +99,7 @@ class TestBounds:
         """Twenty are drawn; the rest are closed undrawn, and counted."""
         code = "import matplotlib.pyplot as plt\nfrom matplotlib.lines import Line2D\n"
         code += "plt.rcParams['figure.max_open_warning'] = 0\nplt.rcParams['figure.dpi'] = 10\n"
-        result = shell.run(code + "for _ in range(1000): plt.figure().add_artist(Line2D([0, 1], [0, 1]))", 1)
+        result = shell.run(code + "for _ in range(1000): plt.figure().lines.append(Line2D([0], [0]))", 1)
         assert pictures(result.outputs) == 20
         assert "980 pictures left out" in result.outputs[-1]["text"]
         assert out(shell, "plt.get_fignums()", 2) == "[]"
