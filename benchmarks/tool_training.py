@@ -37,7 +37,7 @@ SETTINGS: Mapping[str, Any] = {
     "env_concurrency": 4,
     "method": "dapo",
     "steps_per_batch": 4,
-    "lr": 3e-4,
+    "lr": 2e-4,
     "beta2": 0.98,
     "warmup_steps": 3,
 }
@@ -62,9 +62,9 @@ class Plan:
     """Optimizer steps on gold answers; taken once, for all seeds."""
     warm_tokens: int = 1024
     """Tokens of such a step."""
-    iterations: int = 10
+    iterations: int = 20
     """Iterations of GRPO."""
-    prompts: int = 16
+    prompts: int = 32
     """Tasks of an iteration, each attempted eight times."""
     turns: int = 3
     """Answers in an episode."""

@@ -156,8 +156,13 @@ class FilesSource(ToolSource):
 
     def _run(self, script: Callable[[Sandbox], ExecResult]) -> str:
         with shared_pool(self._backend, self._limits).lease() as sandbox:
-            sandbox.restore(Snapshot(archive=self._tree.archive()))
-            result = script(sandbox)
+            try:
+                sandbox.restore(Snapshot(archive=self._tree.archive()))
+                result = script(sandbox)
+            except OSError as error:
+                raise ToolFault(f"the files do not fit into a sandbox: {error}", "too_large") from None
+            except (ConfigError, ValueError) as error:  # a script that is none, such as one with a NUL
+                raise ToolFault(f"the script cannot be run: {error}"[:300]) from None
             if not sandbox.alive:
                 raise ToolFault("the script ended the sandbox that it ran in; the files are as before", "died")
             try:

@@ -23,6 +23,8 @@ __all__ = ["PostgresSource"]
 
 _GRACE_S = 2.0
 """Seconds after a statement's time before its session is ended: the server stops it by itself before."""
+_MOST_BYTES = 4_000_000
+"""Bytes that the rows of a result may hold, as text."""
 _READ_S = 30.0
 """Seconds for reading the whole database."""
 _REFUSED = frozenset(
@@ -133,22 +135,24 @@ class PostgresSource(ToolSource):
         from psycopg.pq import ExecStatus
 
         found: dict[str, Any] = {"columns": None, "rows": [], "changed": 0}
-        server, reader = session.pgconn, Transformer(session)
+        server, reader, size = session.pgconn, Transformer(session), 0
         server.send_query_params(statement.encode(), None)  # this way, the server takes one statement only
         server.set_single_row_mode()
         while (result := server.get_result()) is not None:
             match result.status:
                 case ExecStatus.SINGLE_TUPLE | ExecStatus.TUPLES_OK:
                     reader.set_pgresult(result)
+                    cells = [(row, at) for row in range(result.ntuples) for at in range(result.nfields)]
+                    size += sum(len(result.get_value(row, at) or b"") for row, at in cells)
                     found["columns"] = [(result.fname(at) or b"").decode() for at in range(result.nfields)]
                     found["rows"] += [plain_row(row) for row in reader.load_rows(0, result.ntuples, tuple)]
                 case ExecStatus.COMMAND_OK | ExecStatus.EMPTY_QUERY:
                     found["changed"] = result.command_tuples or 0
                 case _:
                     raise import_psycopg().errors.error_from_result(result)
-            if len(found["rows"]) > self._most_rows:
+            if len(found["rows"]) > self._most_rows or size > _MOST_BYTES:
                 server.get_cancel().cancel()
-                raise ToolFault(f"more than {self._most_rows} rows came; ask for fewer", "too_large")
+                raise ToolFault(f"more than {self._most_rows} rows or 4 MB came; ask for fewer", "too_large")
         return found
 
     @contextmanager

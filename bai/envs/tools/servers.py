@@ -30,6 +30,8 @@ __all__ = ["PostgresServer", "RedisServer"]
 
 _START_S = 60.0
 _STOP_S = 20.0
+_POSTGRES_KIB = 512 * 1024
+"""Kibibytes of address space that each process of PostgreSQL may have."""
 
 
 class _Server(ABC):
@@ -186,7 +188,9 @@ class PostgresServer(_Server):
             "max_wal_size": "256MB",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [str(programs / "postgres"), "-D", str(data), *options]
+        # A value of a gigabyte would be built there, sent here and held here before anybody could say no.
+        bounded = ["/bin/sh", "-c", f'ulimit -v {_POSTGRES_KIB}; exec "$@"', "sh"]
+        return [*bounded, str(programs / "postgres"), "-D", str(data), *options]
 
     def _answers(self) -> bool:
         import psycopg

@@ -70,6 +70,7 @@ def test_scripts_that_go_wrong_are_bounded(fault_of: Fault) -> None:
     place = source()
     assert fault_of(place, "python", code="for i in range(2001): open(f'{i}', 'w')")[0] == "too_large"
     assert fault_of(place, "write_file", path="x", text="y" * 17_000_000)[0] == "too_large"
+    assert fault_of(place, "shell", script="echo \0")[0] == "failed"
     assert place.end_state() == {"files": {"a.txt": "one\n", "sub/b.txt": "two"}}
     ask(place, "shell", script="kill -9 -1; kill -9 $PPID")
     assert "a.txt" in ask(place, "list_files")

@@ -22,8 +22,8 @@ Fault = Callable[..., tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[MCPSource]:
-    """A source whose calls may take some seconds."""
-    source = make_source("mcp", {"command": COMMAND, "call_s": 8.0, "start_s": 120.0})
+    """A source with all its tools."""
+    source = make_source("mcp", {"command": COMMAND, "call_s": 60.0, "start_s": 120.0})
     assert isinstance(source, MCPSource)
     yield source
     source.close()
@@ -43,16 +43,23 @@ def test_tools_are_listed_and_called(server: MCPSource) -> None:
 
 @pytest.mark.filterwarnings("default")  # the library complains about broken messages in its own way
 def test_what_goes_wrong_is_a_fault_of_the_call(server: MCPSource, fault_of: Fault) -> None:
-    """A tool that raises, hangs, writes nonsense or ends the server; the next episode is good."""
+    """A tool that raises, writes nonsense or ends the server; the next episode is good."""
     server.begin(None)
     assert fault_of(server, "fail")[0] == "failed"
     assert fault_of(server, "nothing")[0] == "failed"
     assert server.call("babble", {}) == "said"
-    assert fault_of(server, "hang")[0] == "timeout"
     assert fault_of(server, "die")[0] == "died"
     assert fault_of(server, "note", text="x")[0] == "died"
     server.begin(None)
     assert server.call("note", {"text": "x"}) == "1"
+
+
+def test_a_call_that_is_never_answered(fault_of: Fault) -> None:
+    """Ends in time."""
+    source = make_source("mcp", {"command": COMMAND, "call_s": 0.5, "start_s": 120.0})
+    source.begin(None)
+    assert fault_of(source, "hang") == ("timeout", "the server did not answer in 0.5 s")
+    source.close()
 
 
 def test_its_state_is_its_own(server: MCPSource) -> None:

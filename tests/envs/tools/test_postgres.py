@@ -58,6 +58,8 @@ def test_statements_and_what_they_say(stock: PostgresSource) -> None:
         ("SELECT * FROM generate_series(1, 1000000)", {"too_large"}),
         ("INSERT INTO stock SELECT 'k' || g, g FROM generate_series(1, 10000000) g", {"timeout", "too_large"}),
         ("SELECT repeat('x', 2000000000)", {"too_large", "timeout"}),
+        ("SELECT repeat('x', 900000000)", {"too_large", "timeout"}),
+        ("SELECT repeat('x', 100000) FROM generate_series(1, 100)", {"too_large"}),
         ("DROP TABLE stock; SELECT 1", {"failed"}),
         ("/* a /* */ -- b\n COMMIT", {"refused", "failed"}),
         ("COMMIT", {"refused"}),

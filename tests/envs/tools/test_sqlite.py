@@ -97,6 +97,10 @@ def test_pragmas_that_tell() -> None:
         ("WITH RECURSIVE r(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM r LIMIT 1000000) SELECT a FROM r", "too_large"),
         ("SELECT randomblob(1000000000)", "too_large"),
         ("SELECT replace(hex(zeroblob(400000)), '0', 'abcdefgh')", "too_large"),
+        (
+            "WITH RECURSIVE r(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM r LIMIT 900) SELECT zeroblob(900000) FROM r",
+            None,
+        ),
         ("SELECT 1; DROP TABLE stock", "failed"),
         ("SELEC 1", "failed"),
         ("SELECT * FROM nowhere", "failed"),

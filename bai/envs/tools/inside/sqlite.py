@@ -22,6 +22,8 @@ _SIZES = {
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 20,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
+_MOST_BYTES = 4_000_000
+"""Text and bytes that the rows of a result may hold."""
 _ALWAYS = {
     sqlite3.SQLITE_SELECT,
     sqlite3.SQLITE_READ,
@@ -113,16 +115,28 @@ def query(data: bytes, statement: str, options: dict[str, Any]) -> dict[str, Any
         cursor = connection.cursor()
         try:
             cursor.execute(statement)
-            rows = cursor.fetchmany(options["most_rows"] + 1)
+            rows = _fetched(cursor, options["most_rows"])
         except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
             return _explain(error, watch)
-        if len(rows) > options["most_rows"]:
-            return _fault("too_large", f"more than {options['most_rows']} rows came; ask for fewer")
+        if rows is None:
+            return _fault("too_large", f"more than {options['most_rows']} rows or 4 MB came; ask for fewer")
         columns = [column[0] for column in cursor.description or ()]
         changed = connection.total_changes - before
-        found = {"columns": columns, "rows": [list(row) for row in rows], "changed": changed}
+        found = {"columns": columns, "rows": rows, "changed": changed}
         cursor.close()
         return {**found, "data": connection.serialize()} if watch.wrote else found
+
+
+def _fetched(cursor: sqlite3.Cursor, most: int) -> list[list[Any]] | None:
+    """Gives the rows; None where they are too many, or too much."""
+    rows: list[list[Any]] = []
+    size = 0
+    for row in cursor:
+        rows.append(list(row))
+        size += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if len(rows) > most or size > _MOST_BYTES:
+            return None
+    return rows
 
 
 def _explain(error: Exception, watch: _Watch) -> dict[str, Any]:
