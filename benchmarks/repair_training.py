@@ -10,41 +10,26 @@ The folder keeps what is done: run again, it goes on with the rows, the warm sta
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bai.agents.imitation import imitate
 from bai.agents.sft import SFTConfig, SFTStep
-from bai.agents.train import TrainConfig, train
 from bai.envs.tasks.micro_repair import make_micro_repairs
 from bai.evals.demo import warm_start
 from bai.evals.metrics import Estimate
-from bai.evals.run import EvalConfig, Evaluation, evaluate
+from bai.evals.run import Evaluation
 from bai.evals.summary import compare
-from bai.policy import Sampling
 from benchmarks._measure import Figure
+from benchmarks._training import SEEDS, main, points, run_grpo, run_held_out
 
 ENV = "bai/SWEBench-v0"
-SEEDS = (0, 1, 2)
-SETTINGS: Mapping[str, Any] = {
-    "group_size": 8,
-    "max_new_tokens": 128,
-    "env_concurrency": 4,
-    "method": "dapo",
-    "steps_per_batch": 4,
-    "lr": 6e-4,
-    "beta2": 0.98,
-    "lr_schedule": "cosine",
-    "warmup_steps": 4,
-    "final_fraction": 0.1,
-}
-"""Settings of GRPO."""
+MAX_NEW_TOKENS = 128
+"""Of an answer."""
 _MOST_ANSWERS = 32
 """Gold answers that 2048 tokens may hold, with their prompts."""
 
@@ -63,7 +48,7 @@ class Plan:
     """Operations of a function."""
     warm_steps: int = 1000
     """Optimizer steps on gold answers, of 2048 tokens; taken once, for all seeds."""
-    iterations: int = 10
+    iterations: int = 8
     """Iterations of GRPO."""
     prompts: int = 16
     """Tasks of an iteration, each answered eight times."""
@@ -88,10 +73,7 @@ class Outcome:
     """Of training and measuring, without the tasks and the warm start."""
 
     def __str__(self) -> str:
-        gains = [
-            f"{100 * gain.value:+.1f} points [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
-            for gain in (self.gain, self.shuffled_gain)
-        ]
+        gains = [points(self.gain), points(self.shuffled_gain)]
         return (
             f"seed {self.seed}: warm {self.warm.percent()}; trained {self.trained.percent()}, {gains[0]}; "
             f"shuffled {self.shuffled.percent()}, {gains[1]}; {self.seconds:.0f} s"
@@ -125,7 +107,7 @@ def measure(folder: Path, seeds: Sequence[int], plan: Plan) -> list[Outcome]:
     return outcomes
 
 
-def _rows(folder: Path, split: str, size: int, plan: Plan) -> Path:
+def _rows(folder: Path, split: Literal["train", "heldout"], size: int, plan: Plan) -> Path:
     made = folder / f"{split}.jsonl"
     return made if made.exists() else make_micro_repairs(folder, split, size, difficulty=plan.difficulty)
 
@@ -165,64 +147,31 @@ def _run_seed(out: Path, warm: Path, seed: int, plan: Plan, given: dict[str, Any
     )
 
 
-def _train(out: Path, model: Path, given: dict[str, Any], seed: int, plan: Plan, more: Mapping[str, Any]) -> Path:
-    result = train(
-        TrainConfig(
-            model=model,
-            out=out,
-            env=ENV,
-            env_config=given,
-            iterations=plan.iterations,
-            seed=seed,
-            settings={
-                **SETTINGS,
-                "prompts_per_step": plan.prompts,
-                "total_steps": SETTINGS["steps_per_batch"] * plan.iterations,
-                **more,
-            },
-            resume=True,
-            checkpoint_every=4,
-        ),
-        on_progress=lambda step: print(
-            f"seed {seed}, {out.name}, iteration {step.iteration}: reward {step.metrics['reward']:.3f}, "
-            f"{step.metrics['step_time']:.0f} s (sampling {step.metrics['time/sample']:.0f} s)",
-            flush=True,
-        ),
+def _train(out: Path, warm: Path, given: dict[str, Any], seed: int, plan: Plan, more: Mapping[str, Any]) -> Path:
+    return run_grpo(
+        out,
+        warm,
+        ENV,
+        given,
+        seed=seed,
+        iterations=plan.iterations,
+        prompts_per_step=plan.prompts,
+        max_new_tokens=MAX_NEW_TOKENS,
+        **more,
     )
-    return result.policy
 
 
 def _evaluate(policy: Path, held_out: dict[str, Any], seed: int, plan: Plan) -> Evaluation:
-    config = EvalConfig(
-        policy=f"checkpoint:{policy}",
-        env=ENV,
-        env_options=held_out,
+    return run_held_out(
+        policy,
+        ENV,
+        held_out,
         samples=plan.samples,
-        sampling=Sampling(max_new_tokens=int(SETTINGS["max_new_tokens"])),
+        limit=plan.held_out,
+        max_new_tokens=MAX_NEW_TOKENS,
         seed=seed,
-        batch=256,
-        threads=4,
     )
-    return evaluate(config)
-
-
-def main() -> None:
-    """Runs it as a program, with sizes of one's own."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder for tasks and runs")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="default: 0 1 2")
-    for name, default in asdict(Plan()).items():
-        nargs = "+" if isinstance(default, tuple) else None
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=int, nargs=nargs, default=default, help=f"default: {default}"
-        )
-    given = vars(parser.parse_args())
-    sizes: dict[str, Any] = {name: given[name] for name in asdict(Plan())}
-    plan = Plan(**{**sizes, "difficulty": tuple(sizes["difficulty"])})
-    outcomes = measure(given["out"], given["seeds"], plan)
-    report = {"plan": asdict(plan), "settings": dict(SETTINGS), "seeds": [asdict(one) for one in outcomes]}
-    (given["out"] / "repair_training.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__ or "", Plan, measure)

@@ -7,12 +7,10 @@ seeds; what they were asked for there was asked for nowhere in training.
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +18,17 @@ import numpy as np
 
 from bai.agents.imitation import imitate
 from bai.agents.sft import SFTConfig, SFTStep
-from bai.agents.train import TrainConfig, train
 from bai.envs.grading.tools.base import MEASURES
 from bai.evals.demo import warm_start
 from bai.evals.metrics import Estimate
-from bai.evals.run import EvalConfig, Evaluation, evaluate
+from bai.evals.run import Evaluation
 from bai.evals.summary import compare
-from bai.policy import Sampling
 from benchmarks._measure import Figure
+from benchmarks._training import SEEDS, main, points, run_grpo, run_held_out
 
 ENV = "bai/ToolUse-v0"
-SEEDS = (0, 1, 2)
-SETTINGS: Mapping[str, Any] = {
-    "group_size": 8,
-    "max_new_tokens": 64,
-    "env_concurrency": 4,
-    "method": "dapo",
-    "steps_per_batch": 4,
-    "lr": 2e-4,
-    "beta2": 0.98,
-    "warmup_steps": 3,
-}
-"""Settings of GRPO."""
+MAX_NEW_TOKENS = 64
+"""Of an answer."""
 _SHORTEST = 32
 """Tokens that every dialogue has."""
 
@@ -89,11 +76,10 @@ class Outcome:
     """Of training and measuring what came of it."""
 
     def __str__(self) -> str:
-        gain = f"{100 * self.gain.value:+.1f} points [{100 * self.gain.low:+.1f}, {100 * self.gain.high:+.1f}]"
         measures = ", ".join(f"{name} {before:.3f} to {after:.3f}" for name, (before, after) in self.measures.items())
         return (
-            f"seed {self.seed}: warm {self.warm.percent()}, trained {self.trained.percent()}, {gain}; {measures}; "
-            f"{self.answers:.1f} answers an episode; {self.seconds:.0f} s"
+            f"seed {self.seed}: warm {self.warm.percent()}, trained {self.trained.percent()}, {points(self.gain)}; "
+            f"{measures}; {self.answers:.1f} answers an episode; {self.seconds:.0f} s"
         )
 
 
@@ -159,57 +145,28 @@ def _mean(evaluation: Evaluation, term: str) -> float:
 
 
 def _train(out: Path, model: Path, seed: int, plan: Plan) -> Path:
-    result = train(
-        TrainConfig(
-            model=model,
-            out=out,
-            env=ENV,
-            env_config=options("train", plan),
-            iterations=plan.iterations,
-            seed=seed,
-            settings={**SETTINGS, "prompts_per_step": plan.prompts},
-            checkpoint_every=0,
-        ),
-        on_progress=lambda step: print(
-            f"seed {seed}, iteration {step.iteration}: reward {step.metrics['reward']:.3f}, "
-            f"{step.metrics['step_time']:.0f} s (sampling {step.metrics['time/sample']:.0f} s)",
-            flush=True,
-        ),
+    return run_grpo(
+        out,
+        model,
+        ENV,
+        options("train", plan),
+        seed=seed,
+        iterations=plan.iterations,
+        prompts_per_step=plan.prompts,
+        max_new_tokens=MAX_NEW_TOKENS,
     )
-    return result.policy
 
 
 def _evaluate(policy: Path, plan: Plan) -> Evaluation:
-    config = EvalConfig(
-        policy=f"checkpoint:{policy}",
-        env=ENV,
-        env_options=options("heldout", plan),
+    return run_held_out(
+        policy,
+        ENV,
+        options("heldout", plan),
         samples=plan.samples,
         limit=plan.held_out,
-        sampling=Sampling(max_new_tokens=int(SETTINGS["max_new_tokens"])),
-        batch=256,
-        threads=4,
+        max_new_tokens=MAX_NEW_TOKENS,
     )
-    return evaluate(config)
-
-
-def main() -> None:
-    """Runs it as a program, with sizes of one's own."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder for the warm start and the runs")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS), help="default: 0 1 2")
-    for name, default in asdict(Plan()).items():
-        nargs = "+" if isinstance(default, tuple) else None
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=int, nargs=nargs, default=default, help=f"default: {default}"
-        )
-    given = vars(parser.parse_args())
-    sizes: dict[str, Any] = {name: given[name] for name in asdict(Plan())}
-    plan = Plan(**{**sizes, "difficulty": tuple(sizes["difficulty"])})
-    outcomes = measure(given["out"], given["seeds"], plan)
-    report = {"plan": asdict(plan), "settings": dict(SETTINGS), "seeds": [asdict(one) for one in outcomes]}
-    (given["out"] / "tool_training.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__ or "", Plan, measure)
