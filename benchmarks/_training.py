@@ -35,7 +35,8 @@ def run_grpo(
     out: Path, model: Path, env: str, options: Mapping[str, Any], *, seed: int, iterations: int, **settings: Any
 ) -> Path:
     """Trains, or goes on where a run in ``out`` stopped; prints each iteration, and gives the policy's folder."""
-    given = {**SETTINGS, "total_steps": SETTINGS["steps_per_batch"] * iterations, **settings}
+    given = {**SETTINGS, **settings}
+    given["total_steps"] = given["steps_per_batch"] * iterations
     config = TrainConfig(
         model=model,
         out=out,
