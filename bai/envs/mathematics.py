@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
 
+from bai.envs.arguments import expect_counts, expect_one_of
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.grading.answers import fenced_python
 from bai.envs.grading.mathematics.final import marked_answer
@@ -140,10 +141,10 @@ class MathematicsEnv(TextEnv[MathTask]):
         render_mode: str | None = None,
     ) -> None:
         super().__init__(render_mode=render_mode)
-        _expect_one_of("tools", tools, get_args(Tools))
-        _expect_one_of("prompt", prompt, get_args(Prompt))
+        expect_one_of("tools", tools, get_args(Tools))
+        expect_one_of("prompt", prompt, get_args(Prompt))
         turns = (1 if tools == "none" else 6) if max_turns is None else max_turns
-        _expect_counts(max_turns=turns, max_output=max_output, memory_mb=memory_mb)
+        expect_counts(max_turns=turns, max_output=max_output, memory_mb=memory_mb)
         if tools == "none" and turns != 1:
             raise ConfigError(f'without a tool an episode has one turn; got max_turns={turns}, tools="none"')
         if isinstance(compare_s, bool) or not isinstance(compare_s, (int, float)) or not 0 < compare_s <= 3600:
@@ -226,17 +227,6 @@ class MathematicsEnv(TextEnv[MathTask]):
 
     def close(self) -> None:
         self._end_shell()
-
-
-def _expect_one_of(name: str, value: Any, known: Sequence[Any]) -> None:
-    if value not in known:
-        raise ConfigError(f"{name} must be one of {', '.join(map(repr, known))}; got {value!r:.100}")
-
-
-def _expect_counts(**values: Any) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name} must be a whole number of at least 1; got {value!r:.100}")
 
 
 make_vector = vector_entry("bai/Mathematics-v0")

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from bai.envs.arguments import expect_counts, expect_one_of
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.grading.gold import gold_changes
 from bai.envs.grading.repair import TEST_LIMITS, RepairGrader, RepairReport
@@ -160,12 +161,12 @@ class SWEBenchEnv(TextEnv[RepairTask]):
         render_mode: str | None = None,
     ) -> None:
         super().__init__(render_mode=render_mode)
-        _expect_one_of("mode", mode, get_args(Mode))
-        _expect_one_of("prompt", prompt, get_args(Prompt))
-        _expect_one_of("reward", reward, get_args(RewardKind))
-        _expect_one_of("context", context, (None, *get_args(Context)))
+        expect_one_of("mode", mode, get_args(Mode))
+        expect_one_of("prompt", prompt, get_args(Prompt))
+        expect_one_of("reward", reward, get_args(RewardKind))
+        expect_one_of("context", context, (None, *get_args(Context)))
         turns = (1 if mode == "patch" else 30) if max_turns is None else max_turns
-        _expect_counts(max_turns=turns, max_output=max_output, memory_mb=memory_mb)
+        expect_counts(max_turns=turns, max_output=max_output, memory_mb=memory_mb)
         _expect_seconds(command_s=command_s, total_s=total_s, test_s=test_s)
         if mode == "patch" and turns != 1:
             raise ConfigError(f'mode="patch" has one turn; got max_turns={max_turns}')
@@ -362,17 +363,6 @@ class SWEBenchEnv(TextEnv[RepairTask]):
 def _shared_workshop(**options: Any) -> LocalWorkshop:
     """One for all environments of a process that want the same, for it keeps trees in memory."""
     return LocalWorkshop(**options)
-
-
-def _expect_one_of(name: str, value: Any, known: Sequence[Any]) -> None:
-    if value not in known:
-        raise ConfigError(f"{name} must be one of {', '.join(map(repr, known))}; got {value!r:.100}")
-
-
-def _expect_counts(**values: Any) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name} must be a whole number of at least 1; got {value!r:.100}")
 
 
 def _expect_seconds(**values: Any) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from bai.envs.arguments import expect_counts, expect_one_of
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.grading.tools.base import MadeCall, Record, TurnRecord
 from bai.envs.grading.tools.registry import find_judge
@@ -158,12 +159,9 @@ class ToolUseEnv(TextEnv[ToolTask]):
         render_mode: str | None = None,
     ) -> None:
         super().__init__(render_mode=render_mode)
-        for name, value in (("max_turns", max_turns), ("max_calls", max_calls), ("max_output", max_output)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} must be a whole number of at least 1; got {value!r:.100}")
-        for name, text, known in (("prompt", prompt, Prompt), ("call_format", call_format, CallFormat)):
-            if text not in get_args(known):
-                raise ConfigError(f"{name} must be one of {', '.join(map(repr, get_args(known)))}; got {text!r:.100}")
+        expect_counts(max_turns=max_turns, max_calls=max_calls, max_output=max_output)
+        expect_one_of("prompt", prompt, get_args(Prompt))
+        expect_one_of("call_format", call_format, get_args(CallFormat))
         chosen = {"split": split, "difficulty": difficulty, "category": category, "uses": uses}
         self._source: dict[str, Any] = {"name": task_set, **chosen}
         self._tasks: TaskSet[ToolTask] | None = load_tool_set(**self._source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 from bai.envs.tasks.base import TaskSet
@@ -40,12 +41,10 @@ def load_notebook_set(name: str, **filters: Any) -> TaskSet[NotebookTask]:
     if unknown := set(given) - {"difficulty"}:
         raise ConfigError(f"task set 'dabench' takes difficulty; got {', '.join(sorted(unknown))}")
     folder = find_dabench()
-    tasks = _dabench(str(folder), stamp([folder]))
+    tasks = _dabench(folder, stamp([folder]))
     return filtered(tasks, given) if given else tasks
 
 
 @functools.lru_cache(maxsize=4)
-def _dabench(folder: str, stamp: Stamp) -> FiniteTaskSet[NotebookTask]:
-    from pathlib import Path
-
-    return load_dabench(Path(folder))
+def _dabench(folder: Path, stamp: Stamp) -> FiniteTaskSet[NotebookTask]:
+    return load_dabench(folder)

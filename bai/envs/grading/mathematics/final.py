@@ -25,7 +25,7 @@ _ANSWER = re.compile(r"\banswer\b", re.IGNORECASE)
 _MOST_SAID = 50
 """The last so many times that the word comes are looked at."""
 _SAID = re.compile(r"answer[ \t]{0,3}(?:is|are|:|=|to be)[ \t]{0,3}(?::[ \t]{0,3})?(.{1,4000})", re.IGNORECASE)
-_SENTENCE = re.compile(r"\.(?=\s|$)(?!\d)")
+_SENTENCE = re.compile(r"\.(?=\s|$)")
 
 
 def final_answer(solution: str) -> str:

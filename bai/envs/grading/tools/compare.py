@@ -8,7 +8,7 @@ from typing import Any
 
 from bai.envs.tools.base import ToolCall
 
-__all__ = ["argument_share", "same_call", "same_calls", "same_value"]
+__all__ = ["argument_share", "paired", "same_call", "same_calls", "same_value"]
 
 _CLOSE = 1e-6
 """How far two numbers that are not whole may be apart, relatively: databases sum in orders of their own."""
@@ -44,6 +44,31 @@ def same_calls(actual: Sequence[ToolCall], expected: Sequence[ToolCall]) -> bool
             return False
         del left[found]
     return True
+
+
+def paired(serving: Sequence[Sequence[int]]) -> dict[int, int]:
+    """Pairs as many made calls as can be with wanted ones, each with one at the most (Kuhn's augmenting paths).
+
+    Args:
+        serving: For each wanted call, the places of the made calls that serve it.
+
+    Returns:
+        Place of a made call -> place of the wanted one.
+    """
+    taken: dict[int, int] = {}
+
+    def place(want: int, tried: set[int]) -> bool:
+        for index in serving[want]:
+            if index not in tried:
+                tried.add(index)
+                if index not in taken or place(taken[index], tried):
+                    taken[index] = want
+                    return True
+        return False
+
+    for want in range(len(serving)):
+        place(want, set())
+    return taken
 
 
 def argument_share(actual: Sequence[ToolCall], expected: Sequence[ToolCall]) -> float | None:

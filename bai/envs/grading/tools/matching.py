@@ -20,6 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bai.envs.grading.tools.compare import paired
 from bai.envs.tools.base import ToolCall
 
 __all__ = ["OPTIONAL", "TYPES", "WantedCall", "allows", "argument_share", "fits", "mismatch"]
@@ -73,12 +74,9 @@ def mismatch(calls: Sequence[ToolCall], wanted: Sequence[WantedCall]) -> str | N
     """Says what is wrong with some calls, without a right value in it; None where they are the wanted ones."""
     if len(calls) != len(wanted):
         return f"{len(calls)} calls were made, and {len(wanted)} are wanted"
-    fitting = [[fits(call, want) for call in calls] for want in wanted]
-    taken: dict[int, int] = {}
-    for index in range(len(wanted)):
-        if not _assign(index, fitting, taken, set()):
-            return f"no call is the one that is wanted of {wanted[index].name!r}"
-    return None
+    served = set(paired([[index for index, call in enumerate(calls) if fits(call, want)] for want in wanted]).values())
+    missing = [want for index, want in enumerate(wanted) if index not in served]
+    return f"no call is the one that is wanted of {missing[0].name!r}" if missing else None
 
 
 def argument_share(calls: Sequence[ToolCall], wanted: Sequence[WantedCall]) -> float:
@@ -117,17 +115,6 @@ def allows(value: Any, allowed: Sequence[Any], declared: Mapping[str, Any]) -> b
     if item is dict:
         return any(_objects_fit(value, list(answer)) for answer in allowed)
     return _standard(value) in [_standard(list(answer) if kind is list else answer) for answer in allowed]
-
-
-def _assign(index: int, fitting: list[list[bool]], taken: dict[int, int], seen: set[int]) -> bool:
-    """Finds a call for a wanted one, moving others where that helps (Kuhn's augmenting paths)."""
-    for place, good in enumerate(fitting[index]):
-        if good and place not in seen:
-            seen.add(place)
-            if place not in taken or _assign(taken[place], fitting, taken, seen):
-                taken[place] = index
-                return True
-    return False
 
 
 def _argument_fits(name: str, value: Any, wanted: WantedCall) -> bool:

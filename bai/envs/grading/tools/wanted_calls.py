@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bai.envs.grading.tools.base import Judge, Judgement, Record
+from bai.envs.grading.tools.compare import paired
 from bai.envs.grading.tools.loose import is_empty, loosely_equal
 from bai.envs.tasks.tools import ToolTask
 from bai.envs.tools.base import ToolCall
@@ -34,7 +35,7 @@ class WantedCallsJudge(Judge):
     def judge(self, task: ToolTask, record: Record) -> Judgement:
         wanted, reading = _read(task)
         made = [one.call for one in record.calls() if one.call is not None and one.fault is None]
-        served = _paired(made, wanted)
+        served = paired([[index for index, call in enumerate(made) if _serves(call, one)] for one in wanted])
         missing = [call for index, call in enumerate(wanted) if index not in served.values() and not call["optional"]]
         extra = [call for index, call in enumerate(made) if index not in served]
         if missing:
@@ -70,25 +71,6 @@ def _is_right(call: ToolCall, wanted: Wanted, name: str) -> bool:
 
 def _is_default(value: Any, default: Any) -> bool:
     return is_empty(value) or (default is not None and loosely_equal(value, default))
-
-
-def _paired(made: Sequence[ToolCall], wanted: Sequence[Wanted]) -> dict[int, int]:
-    """Pairs as many calls as can be with wanted ones that they serve: made -> wanted, by augmenting paths."""
-    serves = [[index for index, call in enumerate(made) if _serves(call, one)] for one in wanted]
-    taken: dict[int, int] = {}
-
-    def place(want: int, tried: set[int]) -> bool:
-        for index in serves[want]:
-            if index not in tried:
-                tried.add(index)
-                if index not in taken or place(taken[index], tried):
-                    taken[index] = want
-                    return True
-        return False
-
-    for want in range(len(wanted)):
-        place(want, set())
-    return taken
 
 
 def _share(made: Sequence[ToolCall], wanted: Sequence[Wanted]) -> dict[str, float]:

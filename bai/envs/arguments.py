@@ -1,0 +1,31 @@
+"""Checks of arguments that several environments take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bai.errors import ConfigError
+
+__all__ = ["expect_counts", "expect_one_of"]
+
+
+def expect_one_of(name: str, value: Any, known: Sequence[Any]) -> None:
+    """Passes a value that is one of some.
+
+    Raises:
+        ConfigError: It is none of them; the message lists them.
+    """
+    if value not in known:
+        raise ConfigError(f"{name} must be one of {', '.join(map(repr, known))}; got {value!r:.100}")
+
+
+def expect_counts(**values: Any) -> None:
+    """Passes whole numbers of at least 1, by the names of their arguments.
+
+    Raises:
+        ConfigError: One is something else; the message names it.
+    """
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(f"{name} must be a whole number of at least 1; got {value!r:.100}")
