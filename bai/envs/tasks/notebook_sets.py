@@ -10,9 +10,9 @@ from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.finite import FiniteTaskSet
 from bai.envs.tasks.notebook import NotebookTask
 from bai.envs.tasks.notebook_dabench import find_dabench, load_dabench
-from bai.envs.tasks.selection import Stamp, filtered, stamp
+from bai.envs.tasks.selection import Stamp, select, stamp
 from bai.envs.tasks.tables import TablesTaskSet
-from bai.errors import ConfigError, TaskSetNotFound
+from bai.errors import TaskSetNotFound
 
 __all__ = ["NOTEBOOK_SETS", "load_notebook_set"]
 
@@ -26,7 +26,7 @@ def load_notebook_set(name: str, **filters: Any) -> TaskSet[NotebookTask]:
     Args:
         name: ``tables`` or ``dabench``.
         filters: ``split``, ``family`` and ``difficulty``, where the set has them; None means no filter. ``dabench`` has
-            ``difficulty`` alone: ``easy``, ``medium``, ``hard``, or several of them.
+            ``difficulty`` alone: ``easy``, ``medium``, ``hard``, or several of them. ``seed`` fixes another order.
 
     Raises:
         ConfigError: A filter that the set does not know, or that leaves no task.
@@ -38,11 +38,8 @@ def load_notebook_set(name: str, **filters: Any) -> TaskSet[NotebookTask]:
         return TablesTaskSet(**given)
     if name != "dabench":
         raise TaskSetNotFound(f"there is no set {name!r:.100} of notebook tasks; expected {', '.join(NOTEBOOK_SETS)}")
-    if unknown := set(given) - {"difficulty"}:
-        raise ConfigError(f"task set 'dabench' takes difficulty; got {', '.join(sorted(unknown))}")
     folder = find_dabench()
-    tasks = _dabench(folder, stamp([folder]))
-    return filtered(tasks, given) if given else tasks
+    return select(_dabench(folder, stamp([folder])), given, ["difficulty"])
 
 
 @functools.lru_cache(maxsize=4)

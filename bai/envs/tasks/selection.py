@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,7 @@ from bai.envs.tasks.finite import FiniteTaskSet
 from bai.errors import ConfigError
 from bai.types import Task
 
-__all__ = ["Stamp", "filtered", "shuffled", "stamp"]
+__all__ = ["Stamp", "filtered", "select", "shuffled", "stamp"]
 
 T = TypeVar("T", bound=Task)
 
@@ -24,6 +24,27 @@ def stamp(paths: Iterable[Path]) -> Stamp:
     """Tells the present state of files, and of what directories hold, from another."""
     files = (file for path in paths for file in [path, *sorted(path.rglob("*"))] if file.exists())
     return tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
+
+
+def select(
+    tasks: FiniteTaskSet[T], given: Mapping[str, Any], fields: Collection[str] | None = None
+) -> FiniteTaskSet[T]:
+    """Picks tasks by their metadata, and puts them in an order of ``seed`` if there is one.
+
+    Args:
+        tasks: The whole set.
+        given: Field of the metadata -> the wanted value, or a list of values; and ``seed``. None means not given.
+        fields: What may be asked for besides ``seed``; None for any field.
+
+    Raises:
+        ConfigError: Another field, no task that has the values, or a seed that is none.
+    """
+    wanted = {field: value for field, value in given.items() if value is not None}
+    seed = wanted.pop("seed", None)
+    if fields is not None and (unknown := sorted(set(wanted) - set(fields))):
+        raise ConfigError(f"task set {tasks.name!r} takes {', '.join(fields)} and seed; got {', '.join(unknown)}")
+    found = filtered(tasks, wanted) if wanted else tasks
+    return found if seed is None else shuffled(found, seed)
 
 
 def filtered(tasks: FiniteTaskSet[T], wanted: dict[str, Any]) -> FiniteTaskSet[T]:

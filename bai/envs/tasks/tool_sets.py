@@ -7,7 +7,7 @@ from typing import Any
 
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.finite import FiniteTaskSet
-from bai.envs.tasks.selection import filtered
+from bai.envs.tasks.selection import select
 from bai.envs.tasks.tools import ToolTask
 from bai.errors import ConfigError, TaskSetNotFound
 
@@ -33,7 +33,7 @@ def load_tool_set(name: str, **filters: Any) -> TaskSet[ToolTask]:
     Args:
         name: One of :data:`TOOL_SETS`.
         filters: For ``work`` the generator's arguments; for any other set, fields of the tasks' metadata and the value,
-            or a list of the values, that is wanted. None means no filter.
+            or a list of the values, that is wanted; and ``seed``, which fixes another order. None means no filter.
 
     Raises:
         ConfigError: A filter that the set does not know, or that leaves no task.
@@ -48,7 +48,7 @@ def load_tool_set(name: str, **filters: Any) -> TaskSet[ToolTask]:
     if name == "work":
         return _work(make, given)
     tasks: FiniteTaskSet[ToolTask] = make()
-    return filtered(tasks, given) if given else tasks
+    return select(tasks, given)
 
 
 def _work(make: Any, arguments: dict[str, Any]) -> TaskSet[ToolTask]:

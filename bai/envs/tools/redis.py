@@ -72,6 +72,7 @@ class RedisSource(ToolSource):
         self._disconnect()
         if self._database is None:
             self._database = LogicalDatabase(self._url, self._command_s + 10.0)
+        self._database.renew()
         with server_faults():
             self._database.admin.flushdb()
         return self._database.admin

@@ -107,6 +107,17 @@ class LogicalDatabase:
         root.delete(_lease_key(number))
         return False
 
+    def renew(self) -> None:
+        """Holds the lease for another day.
+
+        Raises:
+            InfraError: It ran out, so that another may have the database by now.
+        """
+        with contextlib.closing(self._client(0)) as root, server_faults():
+            if root.get(_lease_key(self.number)) != self._token.encode():
+                raise InfraError(f"the lease of Redis's logical database {self.number} ran out")
+            root.expire(_lease_key(self.number), _LEASE_S)
+
     def close(self) -> None:
         """Empties it and gives it back; may be called twice."""
         self._close()

@@ -15,7 +15,7 @@ from bai.envs.tasks.maths.game24 import load_game24
 from bai.envs.tasks.maths.gsm8k import load_gsm8k
 from bai.envs.tasks.maths.math500 import load_math500
 from bai.envs.tasks.maths.task import MathTask
-from bai.envs.tasks.selection import Stamp, filtered, shuffled, stamp
+from bai.envs.tasks.selection import Stamp, select, stamp
 from bai.errors import ConfigError, TaskSetNotFound
 
 __all__ = ["PUBLIC_MATH_SETS", "load_math_set"]
@@ -49,13 +49,8 @@ def load_math_set(name: str, **filters: Any) -> TaskSet[MathTask]:
     if name not in PUBLIC_MATH_SETS:
         known = ", ".join(["arithmetic", *PUBLIC_MATH_SETS])
         raise TaskSetNotFound(f"there is no task set {name!r:.80} of mathematics: expected one of {known}")
-    if unknown := set(given) - {*_FILTERS, "seed"}:
-        raise ConfigError(f"task set {name!r} takes {', '.join(_FILTERS)} and seed; got {', '.join(sorted(unknown))}")
-    seed = given.pop("seed", None)
     candidates = (path for folder in search_path("math") for path in sorted(folder.glob(f"{name}*")))
-    tasks = _load(name, stamp(candidates))
-    tasks = filtered(tasks, given) if given else tasks
-    return tasks if seed is None else shuffled(tasks, seed)
+    return select(_load(name, stamp(candidates)), given, _FILTERS)
 
 
 def _generated(arguments: dict[str, Any]) -> ArithmeticTaskSet:
