@@ -25,6 +25,21 @@ _TEMPORARY = "64MB"
 """What the sorts and temporary tables of one session may take on disk."""
 
 
+_SETTINGS = " ".join(
+    f"-c {name}"
+    for name in (
+        "search_path=public",
+        "client_encoding=UTF8",
+        "datestyle=ISO",
+        "intervalstyle=postgres",
+        "timezone=UTC",
+        "idle_session_timeout=0",
+        "idle_in_transaction_session_timeout=0",
+    )
+)
+"""Of every session: a role may have settings of its own, which these are stronger than."""
+
+
 @dataclass(frozen=True, eq=False)
 class Database:
     """A database and the role that owns all in it, of one name; dropped when nothing refers to it any more."""
@@ -115,7 +130,7 @@ def enter(database: Database) -> Iterator[psycopg.Connection[Any]]:
         "dbname": database.name,
         "user": database.name,
         "password": database.password,
-        "options": "-c search_path=public",
+        "options": _SETTINGS,
     }
     with contextlib.ExitStack() as stack:
         try:

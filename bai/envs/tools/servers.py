@@ -30,6 +30,9 @@ __all__ = ["PostgresServer", "RedisServer"]
 
 _START_S = 60.0
 _STOP_S = 20.0
+_BOUNDED = 'ulimit -v 524288 && exec "$0" "$@"'
+"""Starts PostgreSQL with a bound on the memory of each session: a value may have a gigabyte, and would come whole to
+the process that asks."""
 
 
 class _Server(ABC):
@@ -186,7 +189,7 @@ class PostgresServer(_Server):
             "max_wal_size": "256MB",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [str(programs / "postgres"), "-D", str(data), *options]
+        return ["sh", "-c", _BOUNDED, str(programs / "postgres"), "-D", str(data), *options]
 
     def _answers(self) -> bool:
         import psycopg
