@@ -21,6 +21,8 @@ __all__ = ["FilesSource"]
 
 _MOST_FILES = 2_000
 """Files that there may be."""
+_LONGEST_NAME = 255
+"""Bytes of a name, as file systems have it: a longer one could not be put into a sandbox."""
 
 
 def _tool(name: str, description: str, **properties: str) -> Tool:
@@ -102,7 +104,10 @@ class FilesSource(ToolSource):
     # The tools, by their names.
 
     def _list_files(self) -> str:
-        return "\n".join(f"{path} {len(entry.data)}" for path, entry in self._tree.items()) or "there are no files"
+        return (
+            "\n".join(f"{_printable(path)} {len(entry.data)}" for path, entry in self._tree.items())
+            or "there are no files"
+        )
 
     def _read_file(self, path: str) -> str:
         return self._clip(self._file(path).data.decode("utf-8", "replace"))
@@ -198,6 +203,8 @@ def _inner(path: str) -> str:
     plain = posixpath.normpath(path)
     if not is_inner(plain):
         raise ToolFault(f"a path is relative and stays inside; got {path!r:.200}")
+    if any(len(name.encode()) > _LONGEST_NAME for name in plain.split("/")):
+        raise ToolFault(f"a name may have {_LONGEST_NAME} bytes; got {path!r:.200}", "too_large")
     return plain
 
 
