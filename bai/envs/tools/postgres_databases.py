@@ -12,9 +12,9 @@ import secrets
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from bai.errors import ConfigError, InfraError, MissingDependency
+from bai.errors import CannotFork, ConfigError, InfraError, MissingDependency
 
 if TYPE_CHECKING:
     import psycopg
@@ -53,6 +53,9 @@ class Database:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Database:
         return self  # what it names does not change, and a copy would drop it twice
+
+    def __reduce__(self) -> NoReturn:
+        raise CannotFork("a database goes with its owner and cannot be pickled: fork() the episode, or replay it")
 
 
 def import_psycopg() -> Any:

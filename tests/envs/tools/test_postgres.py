@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from bai.envs.tools.postgres import PostgresSource
 from bai.envs.tools.registry import make_source
 from bai.envs.tools.servers import PostgresServer
-from bai.errors import ConfigError, InfraError, ToolFault
+from bai.errors import CannotFork, ConfigError, InfraError, ToolFault
 
 SCRIPT = (
     "CREATE TABLE stock (item TEXT PRIMARY KEY, n INTEGER NOT NULL); INSERT INTO stock VALUES ('pen', 3), ('cup', 5);"
@@ -245,3 +246,9 @@ def test_the_size_is_asked_of_the_server(postgres_url: str, fault_of: Fault) -> 
         "INSERT INTO stock SELECT g || repeat(md5(g::text), 30), g FROM s, generate_series(1, 10000) g"
     )
     assert fault_of(made, "sql", query=grow)[0] == "too_large"
+
+
+def test_a_database_is_not_pickled(stock: PostgresSource) -> None:
+    """It would be dropped under whoever has the copy."""
+    with pytest.raises(CannotFork, match="pickled"):
+        pickle.dumps(stock.get_state())
