@@ -23,6 +23,8 @@ _MOST_FILES = 2_000
 """Files that there may be."""
 _LONGEST_NAME = 255
 """Bytes of a name, as file systems have it: a longer one could not be put into a sandbox."""
+_DEEPEST = 64
+"""Most directories within one another: putting them into a sandbox takes time with the third power of their number."""
 
 
 def _tool(name: str, description: str, **properties: str) -> Tool:
@@ -157,6 +159,8 @@ class FilesSource(ToolSource):
                 f"{size}; nothing was changed",
                 "too_large",
             )
+        if any(path.count("/") > _DEEPEST for path in tree):
+            raise ToolFault(f"files may lie {_DEEPEST} directories deep; nothing was changed", "too_large")
         self._tree = tree
 
     def _run(self, script: Callable[[Sandbox], ExecResult]) -> str:
