@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bai.envs.tasks.family import CODING, REPAIR, env_of
+from bai.envs.tasks.family import CODING, REPAIR, family_of
 from bai.envs.tasks.repair import RepairTask
 from bai.envs.tasks.swebench import load_repair_rows, write_rows
 
@@ -38,8 +38,8 @@ def test_a_set_is_told_by_its_name_or_its_rows(rows: Path, tmp_path: Path) -> No
     (tmp_path / "coding.jsonl").write_text('{"task_id": "a"}\n')
     (tmp_path / "task").mkdir()
     (tmp_path / "task" / "task.toml").write_text("")
-    assert [env_of(name) for name in ("default", "swebench_lite", rows, tmp_path / "task")] == [REPAIR] * 4
-    assert [env_of(name) for name in ("micro", "humaneval", tmp_path / "coding.jsonl", "none.jsonl")] == [CODING] * 4
+    assert [family_of(name) for name in ("default", "swebench_lite", rows, tmp_path / "task")] == [REPAIR] * 4
+    assert [family_of(name) for name in ("micro", "humaneval", tmp_path / "coding.jsonl", "none.jsonl")] == [CODING] * 4
 
 
 def test_list_knows_repair_sets(run: Run) -> None:

@@ -67,7 +67,8 @@ class PythonShell:
         """
         result = self._module.call("run", (code, self._max_output))
         if result.status == "returned" and isinstance(result.value, str):
-            return result.value[: 2 * self._max_output]
+            # A block may put its own in the place of what runs blocks; half a surrogate pair cannot be written down.
+            return result.value[: 2 * self._max_output].encode("utf-8", "backslashreplace").decode()
         self._module.close()
         self._module = self._sandbox.load(_SOURCE)
         return f"[the block {self._told(result)}; the interpreter was started anew, without its variables]"

@@ -126,7 +126,8 @@ class ToolUseEnv(TextEnv[ToolTask]):
     `gym.make_vec("bai/ToolUse-v0", num_envs=8)` gives a [`SandboxVectorEnv`](../vector.md), which steps all of
     them at once; `bai.make_vec` adds wrappers. Environments of one process share the sandboxes that statements and
     scripts run in; databases, files and connections are each one's own. With an MCP server an environment cannot be
-    forked: what the server holds is its own.
+    forked: what the server holds is its own. Amid an episode with PostgreSQL or an
+    MCP server an environment cannot be pickled.
 
     ## References
 
@@ -172,8 +173,14 @@ class ToolUseEnv(TextEnv[ToolTask]):
         self._progress = _Progress()
 
     def __getstate__(self) -> dict[str, Any]:
-        # A set may take megabytes, and every process can load it; what sources hold stays where it is.
-        return {**self.__dict__, "_tasks": None}
+        # A set may take megabytes, and every process can load it; of the sources, an episode under way takes the state.
+        return {**self.__dict__, "_tasks": None, "_held": None if self._done else self._toolbox.get_states()}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update({name: value for name, value in state.items() if name != "_held"})
+        if state["_held"] is not None:
+            assert self.task is not None
+            self._toolbox.restore(self.task, state["_held"])
 
     def _task_set(self) -> TaskSet[ToolTask]:
         if self._tasks is None:

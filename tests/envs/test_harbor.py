@@ -235,6 +235,8 @@ def test_an_image_that_only_docker_has_is_said(make_task: MakeTask, fast_backend
         ("reward.json", '{"a": 1, "b": 1}', None),
         ("reward.json", '{"reward": true}', None),
         ("reward.json", "[" * 100_000, None),
+        ("reward.json", "1" + "0" * 400, 1.0),
+        ("reward.json", "-1" + "0" * 400, 0.0),
         ("", "", None),
     ],
 )

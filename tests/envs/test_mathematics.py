@@ -262,3 +262,11 @@ def test_members_of_a_vector_are_their_singles() -> None:
     assert terminated.all()
     assert infos["steps"][1] == []
     vector.close()
+
+
+def test_what_a_block_says_can_be_written_down(tooled: MathematicsEnv) -> None:
+    """Even where a block has put its own in the place of what runs blocks."""
+    tooled.reset(seed=0)
+    takes = "import sys\nnames = sys._getframe(1).f_globals\nnames['run'] = lambda code, most: '\\ud800'"
+    tooled.step(block(takes))
+    assert tooled.step(block("1"))[0].startswith("\\ud800\n")

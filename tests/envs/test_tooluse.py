@@ -320,3 +320,15 @@ def test_the_example_solves_its_tasks(capsys: pytest.CaptureFixture[str]) -> Non
     runpy.run_path(str(Path(__file__).parents[2] / "examples" / "tool_use.py"), run_name="__main__")
     ends = [line for line in capsys.readouterr().out.splitlines() if line.startswith("reward")]
     assert len(ends) == 3 and all(line.startswith("reward 1.0") for line in ends)
+
+
+def test_a_pickle_amid_an_episode_goes_on(make: Make) -> None:
+    """What the sources hold goes with it: the copy ends as the original does, and neither hears of the other."""
+    env = make(difficulty=[3, 4])
+    for seed in range(6):
+        env.reset(seed=seed)
+        first, *rest = list(env.oracle())
+        env.step(first)
+        twin = pickle.loads(pickle.dumps(env))
+        assert [env.step(action) for action in rest] == [twin.step(action) for action in rest]
+        twin.close()

@@ -18,14 +18,19 @@ CONFIG = EvalConfig(
 )
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """A cluster of two nodes with a core each; gives its address."""
+@pytest.fixture(scope="module", autouse=True)
+def no_session() -> None:
+    """Ends what tests of other modules left connected."""
     import ray
+
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster(no_session: None) -> Iterator[str]:
+    """A cluster of two nodes with a core each; gives its address."""
     from ray.cluster_utils import Cluster
 
-    if ray.is_initialized():
-        ray.shutdown()
     made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     made.add_node(num_cpus=1)
     try:
@@ -52,6 +57,19 @@ def test_a_cluster_draws_what_one_process_draws(cluster: str, tmp_path: Path) ->
     ]
     assert there.summary.pass_at[1].value == 1.0
     assert not ray.is_initialized()
+
+
+def test_another_session_is_not_taken_for_the_one_asked_for(cluster: str) -> None:
+    """A process that is connected elsewhere would run where nobody asked it to."""
+    import ray
+
+    ray.init(address=cluster, log_to_driver=False)
+    try:
+        with pytest.raises(ConfigError, match=f"connected to the Ray cluster at {cluster} already"):
+            evaluate(replace(CONFIG, workers=1, spread="ray", ray_address="127.0.0.1:1"))
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
 
 
 def test_a_policy_that_cannot_be_loaded_is_told(cluster: str) -> None:

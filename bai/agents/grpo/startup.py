@@ -128,7 +128,7 @@ def start_ray(
         gpus_needed: Accelerators that they will ask for.
         num_cpus: Logical CPUs to tell Ray of; None for as many as are needed, at least those that exist.
         address: A running cluster's, such as ``auto`` (the one of this machine) or ``HOST:6379``; None starts a
-            session.
+            session. A process that is connected already has to be so to this one.
 
     Returns:
         Whether there was none, so that this caller ends it by :func:`stop_ray`.
@@ -144,7 +144,9 @@ def start_ray(
     import ray
 
     found = ray.is_initialized()
-    if not found and address is not None:
+    if found and address is not None:
+        _expect_session(address)
+    elif address is not None:
         _connect(address)
     elif not found:
         require_startup(check_startup(cpus_needed=cpus_needed, num_cpus=num_cpus))
@@ -156,6 +158,17 @@ def start_ray(
             stop_ray()
         raise
     return not found
+
+
+def _expect_session(address: str) -> None:
+    import ray
+
+    present = ray.get_runtime_context().gcs_address
+    if address not in ("auto", present):
+        raise ConfigError(
+            f"this process is connected to the Ray cluster at {present} already, and {address!r} was asked for: call "
+            "ray.shutdown() first, or leave the address out"
+        )
 
 
 def _connect(address: str) -> None:

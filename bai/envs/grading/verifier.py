@@ -134,9 +134,11 @@ def read_reward(name: str, text: str) -> float | None:
         return None
     if isinstance(value, dict):
         value = value.get("reward", next(iter(value.values())) if len(value) == 1 else None)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return min(1.0, max(0.0, float(value)))
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    return float(min(1, max(0, value)))  # held first: a whole number may be too large for a float
 
 
 # The control.

@@ -63,14 +63,13 @@ def calculate(expression: str) -> str:
     if len(expression) > _MOST_CHARACTERS:
         raise ToolFault(f"an expression may have {_MOST_CHARACTERS} characters; got {len(expression)}", "too_large")
     try:
-        value = _value(ast.parse(expression.strip(), mode="eval").body)
+        return _written(_value(ast.parse(expression.strip(), mode="eval").body))
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise ToolFault(f"{expression!r:.80} is no arithmetic: {error}", "failed") from None
     except ValueError as error:
         raise ToolFault(f"{expression!r:.80} cannot be read: {error}"[:300], "failed") from None
     except (ZeroDivisionError, OverflowError) as error:
         raise ToolFault(f"{expression!r:.80} has no value: {error}", "failed") from None
-    return _written(value)
 
 
 def _written(value: Number) -> str:
@@ -119,8 +118,8 @@ def _sqrt(value: Number) -> Number:
 
 _FUNCTIONS: dict[str, tuple[Callable[..., Number], int, int]] = {
     "abs": (abs, 1, 1),
-    "min": (min, 1, 100),
-    "max": (max, 1, 100),
+    "min": (lambda *values: min(values), 1, 100),
+    "max": (lambda *values: max(values), 1, 100),
     "round": (lambda value, digits=0: round(Fraction(value), _whole(digits)), 1, 2),
     "sqrt": (_sqrt, 1, 1),
     "floor": (math.floor, 1, 1),

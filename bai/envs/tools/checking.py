@@ -70,6 +70,8 @@ class Checker:
             errors = list(itertools.islice(self._validators[call.name](call.arguments), _MOST_TOLD))
         except RecursionError:
             raise ToolFault("the arguments nest too deeply to be checked", "too_large") from None
+        except OverflowError:  # multipleOf divides, and a whole number may be beyond all floats
+            raise ToolFault("a number in the arguments is too large to be checked", "too_large") from None
         if errors:
             told = "; ".join(dict.fromkeys(_tell(error, known) for error in errors))
             raise ToolFault(f"{call.name}: {told}", "bad_arguments")

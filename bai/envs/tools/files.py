@@ -21,6 +21,10 @@ __all__ = ["FilesSource"]
 
 _MOST_FILES = 2_000
 """Files that there may be."""
+_LONGEST_NAME = 255
+"""Bytes of a name, as file systems have it: a longer one could not be put into a sandbox."""
+_DEEPEST = 64
+"""Most directories within one another: putting them into a sandbox takes time with the third power of their number."""
 
 
 def _tool(name: str, description: str, **properties: str) -> Tool:
@@ -102,7 +106,10 @@ class FilesSource(ToolSource):
     # The tools, by their names.
 
     def _list_files(self) -> str:
-        return "\n".join(f"{path} {len(entry.data)}" for path, entry in self._tree.items()) or "there are no files"
+        return (
+            "\n".join(f"{_printable(path)} {len(entry.data)}" for path, entry in self._tree.items())
+            or "there are no files"
+        )
 
     def _read_file(self, path: str) -> str:
         return self._clip(self._file(path).data.decode("utf-8", "replace"))
@@ -152,6 +159,8 @@ class FilesSource(ToolSource):
                 f"{size}; nothing was changed",
                 "too_large",
             )
+        if any(path.count("/") > _DEEPEST for path in tree):
+            raise ToolFault(f"files may lie {_DEEPEST} directories deep; nothing was changed", "too_large")
         self._tree = tree
 
     def _run(self, script: Callable[[Sandbox], ExecResult]) -> str:
@@ -203,6 +212,8 @@ def _inner(path: str) -> str:
     plain = posixpath.normpath(path)
     if not is_inner(plain):
         raise ToolFault(f"a path is relative and stays inside; got {path!r:.200}")
+    if any(len(name.encode()) > _LONGEST_NAME for name in plain.split("/")):
+        raise ToolFault(f"a name may have {_LONGEST_NAME} bytes; got {path!r:.200}", "too_large")
     return plain
 
 

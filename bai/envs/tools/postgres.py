@@ -34,8 +34,12 @@ _REFUSED = frozenset(
     """.split()  # noqa: SIM905 - so many words read better so
 )
 """First words of statements that would outlive their call, or reach beyond the database."""
-_BLANK = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/)*")
+_BLANK = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/)*")
 _WORD = re.compile(r"[A-Za-z]+")
+_SIZE = "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"
+"""Names the functions in full: a statement may have put others of these names before them."""
+_UNHELD = (ArithmeticError, NotImplementedError, RecursionError, ValueError)
+"""What is raised where a value of the server's has none here, such as a whole number of JSON with 5,000 digits."""
 
 
 class PostgresSource(ToolSource):
@@ -114,6 +118,8 @@ class PostgresSource(ToolSource):
                 found = self._run(session, statement)
             except psycopg.Error as error:
                 raise _explained(error, self._statement_s, late=ended.is_set()) from None
+            except _UNHELD as error:
+                raise ToolFault(f"a value of the result cannot be shown: {error}"[:300], "failed") from None
         if found["columns"] is None:
             return told_changes(found["changed"])
         self._last = {"columns": found["columns"], "rows": found["rows"]}
@@ -141,18 +147,19 @@ class PostgresSource(ToolSource):
         while (result := server.get_result()) is not None:
             match result.status:
                 case ExecStatus.SINGLE_TUPLE | ExecStatus.TUPLES_OK:
+                    if (size := size + _bytes_of(result)) > _MOST_BYTES:
+                        server.get_cancel().cancel()
+                        raise ToolFault(f"more than {_MOST_BYTES} bytes came; ask for fewer", "too_large")
                     reader.set_pgresult(result)
-                    cells = [(row, at) for row in range(result.ntuples) for at in range(result.nfields)]
-                    size += sum(len(result.get_value(row, at) or b"") for row, at in cells)
                     found["columns"] = [(result.fname(at) or b"").decode() for at in range(result.nfields)]
                     found["rows"] += [plain_row(row) for row in reader.load_rows(0, result.ntuples, tuple)]
                 case ExecStatus.COMMAND_OK | ExecStatus.EMPTY_QUERY:
                     found["changed"] = result.command_tuples or 0
                 case _:
                     raise import_psycopg().errors.error_from_result(result)
-            if len(found["rows"]) > self._most_rows or size > _MOST_BYTES:
+            if len(found["rows"]) > self._most_rows:
                 server.get_cancel().cancel()
-                raise ToolFault(f"more than {self._most_rows} rows or 4 MB came; ask for fewer", "too_large")
+                raise ToolFault(f"more than {self._most_rows} rows came; ask for fewer", "too_large")
         return found
 
     @contextmanager
@@ -175,8 +182,10 @@ class PostgresSource(ToolSource):
         with self._session() as session:
             try:
                 session.execute(f"SET statement_timeout = {int(1000 * _READ_S)}".encode())
+                # Else a policy hides rows, or runs what the agent wrote: a table with one is not read.
+                session.execute(b"SET row_security = off")
                 return {"tables": plain_tables(_tables(session))}
-            except psycopg.Error as error:
+            except (psycopg.Error, *_UNHELD) as error:
                 raise ToolFault(f"the database cannot be read: {error}", "failed") from error
 
     def get_state(self) -> Any:
@@ -194,7 +203,10 @@ class PostgresSource(ToolSource):
 
 def _expect_allowed(statement: str) -> None:
     blank = _BLANK.match(statement)
-    word = _WORD.match(statement, blank.end() if blank else 0)
+    start = blank.end() if blank else 0
+    if statement.startswith("/*", start):
+        raise ToolFault("not allowed here: a comment in a comment before the statement", "refused")
+    word = _WORD.match(statement, start)
     if word is not None and word[0].lower() in _REFUSED:
         raise ToolFault(f"not allowed here: {word[0].upper()}", "refused")
 
@@ -225,8 +237,14 @@ def _terminate(url: str, process: int, ended: threading.Event) -> None:
         pass  # the server is gone, and the session with it
 
 
+def _bytes_of(result: Any) -> int:
+    return sum(
+        len(result.get_value(row, column) or b"") for row in range(result.ntuples) for column in range(result.nfields)
+    )
+
+
 def _size_of(session: psycopg.Connection[Any]) -> int:
-    row = session.execute("SELECT pg_database_size(current_database())").fetchone()
+    row = session.execute(_SIZE).fetchone()
     assert row is not None
     return int(row[0])
 

@@ -12,9 +12,9 @@ import secrets
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from bai.errors import ConfigError, InfraError, MissingDependency
+from bai.errors import CannotFork, ConfigError, InfraError, MissingDependency
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,6 +23,21 @@ __all__ = ["Database", "connect", "copy_database", "enter", "import_psycopg", "m
 
 _TEMPORARY = "64MB"
 """What the sorts and temporary tables of one session may take on disk."""
+
+
+_SETTINGS = " ".join(
+    f"-c {name}"
+    for name in (
+        "search_path=public",
+        "client_encoding=UTF8",
+        "datestyle=ISO",
+        "intervalstyle=postgres",
+        "timezone=UTC",
+        "idle_session_timeout=0",
+        "idle_in_transaction_session_timeout=0",
+    )
+)
+"""Of every session: a role may have settings of its own, which these are stronger than."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +53,9 @@ class Database:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Database:
         return self  # what it names does not change, and a copy would drop it twice
+
+    def __reduce__(self) -> NoReturn:
+        raise CannotFork("a database goes with its owner and cannot be pickled: fork() the episode, or replay it")
 
 
 def import_psycopg() -> Any:
@@ -115,7 +133,7 @@ def enter(database: Database) -> Iterator[psycopg.Connection[Any]]:
         "dbname": database.name,
         "user": database.name,
         "password": database.password,
-        "options": "-c search_path=public",
+        "options": _SETTINGS,
     }
     with contextlib.ExitStack() as stack:
         try:

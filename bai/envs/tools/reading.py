@@ -34,7 +34,7 @@ MOST_CHARACTERS = 65_536
 """Characters of one call."""
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
-_FENCE = re.compile(r"```(?:json|tool_call)[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
+_FENCE = re.compile(r"```(?:json|tool_call)[ \t]*\n")
 _KEYS = frozenset({"name", "arguments", "parameters", "function", "id", "type", "index"})
 _SIGNS = re.compile(r'"(?:tool_calls|function|arguments|parameters)"\s*:')
 """What tells broken JSON that was to be a call from text that begins with a bracket."""
@@ -55,14 +55,23 @@ def read_answer(said: str) -> Answer:
     if _OPEN in said:
         return _limited(_read_tags(said))
     bare = said.strip()
-    fence = _FENCE.search(bare)
-    body = fence[1].strip() if fence else bare
+    body = _fenced(bare)
     if body[:1] not in ("{", "["):
         return Answer(text=said)
     if len(body) > MOST_CHARACTERS * MOST_CALLS or (len(body) > MOST_CHARACTERS and not _SIGNS.search(body)):
         return Answer(text=said)
     answer = _read_json(body)
     return Answer(text=said) if answer is None else _limited(answer)
+
+
+def _fenced(bare: str) -> str:
+    """Gives what the block holds that ends a text; the text itself where none does."""
+    if not bare.endswith("```"):
+        return bare
+    start = 0
+    for opening in _FENCE.finditer(bare, 0, len(bare) - 3):
+        start = opening.end()
+    return bare[start:-3].strip() if start else bare
 
 
 def write_calls(calls: tuple[ToolCall, ...], style: CallFormat) -> str:
@@ -76,7 +85,7 @@ def write_calls(calls: tuple[ToolCall, ...], style: CallFormat) -> str:
 def _limited(answer: Answer) -> Answer:
     if len(answer.calls) <= MOST_CALLS:
         return answer
-    fault = ToolFault(f"an answer may hold {MOST_CALLS} calls; got {len(answer.calls)}, none was made", "too_large")
+    fault = ToolFault(f"an answer may hold {MOST_CALLS} calls; got more, none was made", "too_large")
     return Answer(calls=(fault,), text=answer.text)
 
 
@@ -84,7 +93,7 @@ def _read_tags(said: str) -> Answer:
     calls: list[ToolCall | ToolFault] = []
     around: list[str] = []
     at = 0
-    while (found := said.find(_OPEN, at)) >= 0:
+    while len(calls) <= MOST_CALLS and (found := said.find(_OPEN, at)) >= 0:
         around.append(said[at:found])
         call, at = _read_tag(said, found + len(_OPEN))
         calls.append(call)

@@ -171,6 +171,8 @@ def _split(command: str) -> list[str]:
         at = word.end()
     if not parts:
         raise ToolFault("expected a command, such as SET color red; got nothing", "failed")
+    if re.search(r"\s", parts[0]):  # the client's library would take it for several words
+        raise ToolFault(f"there is no command {parts[0]!r:.80}: put quotes around arguments alone", "failed")
     if parts[0].lower() in _ANYBODYS:
         raise ToolFault(f"not allowed here: {parts[0].upper()}", "refused")
     return parts

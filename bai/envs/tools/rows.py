@@ -13,12 +13,22 @@ from typing import Any
 __all__ = ["plain_row", "plain_tables", "sorted_rows", "told_changes", "told_rows"]
 
 
+_DEEPEST = 64
+"""Most levels of lists and objects in a value."""
+
+
 def plain_row(row: Sequence[Any]) -> list[Any]:
-    """Gives a row's values as JSON has them; what JSON lacks becomes text of a fixed form."""
+    """Gives a row's values as JSON has them; what JSON lacks becomes text of a fixed form.
+
+    Raises:
+        ValueError: A value nests more than 64 levels.
+    """
     return [_plain(value) for value in row]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        raise ValueError(f"a value nests more than {_DEEPEST} levels")
     match value:
         case None | bool() | int() | str():
             return value
@@ -33,9 +43,9 @@ def _plain(value: Any) -> Any:
         case datetime.timedelta():
             return value.total_seconds()
         case list() | tuple():
-            return [_plain(inner) for inner in value]
+            return [_plain(inner, depth + 1) for inner in value]
         case dict():
-            return {str(key): _plain(inner) for key, inner in value.items()}
+            return {str(key): _plain(inner, depth + 1) for key, inner in value.items()}
         case uuid.UUID():
             return str(value)
         case _:
@@ -45,7 +55,9 @@ def _plain(value: Any) -> Any:
 def _plain_decimal(value: decimal.Decimal) -> Any:
     if not value.is_finite():
         return str(value)
-    return int(value) if value == value.to_integral_value() and abs(value) < 2**53 else float(value)
+    if value == value.to_integral_value() and abs(value) < 2**53:
+        return int(value)
+    return float(value) if math.isfinite(float(value)) else str(value)
 
 
 def sorted_rows(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:

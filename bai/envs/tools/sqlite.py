@@ -118,9 +118,10 @@ class SQLiteSource(ToolSource):
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
         given = (self._data, arguments["query"], self._options)
         result = self._workers().call("query", given, self._statement_s + _GRACE_S)
-        if result.status != "returned":  # whatever became of it, the statement did it
-            raise ToolFault(*_GONE.get(result.status, _GONE["memory"]))
-        found = result.value
+        if result.status != "returned":  # whatever it was, the statement has led to it
+            kind = _KIND.get(result.status, "failed")
+            raise ToolFault(_GONE.get(result.status, "the statement failed; nothing was changed"), kind)
+        found: dict[str, Any] = result.value
         if "fault" in found:
             raise ToolFault(found["reason"], found["fault"])
         self._data = found.get("data", self._data)
@@ -145,10 +146,12 @@ class SQLiteSource(ToolSource):
         self._data, self._last = state
 
 
+_KIND = {"timeout": "timeout", "memory": "too_large", "opaque": "too_large", "crashed": "died"}
 _GONE = {
-    "timeout": ("the statement took too much time and was ended", "timeout"),
-    "memory": ("the statement took too much memory and was ended", "too_large"),
-    "crashed": ("the statement ended the database's process; nothing was changed", "died"),
+    "timeout": "the statement took too much time and was ended",
+    "memory": "the statement took too much memory and was ended",
+    "opaque": "the result, or the database with it, would be too large; nothing was changed",
+    "crashed": "the statement ended the database's process; nothing was changed",
 }
 
 

@@ -86,3 +86,15 @@ def test_anything_is_answered_or_a_fault(expression: str) -> None:
     """No text raises anything else."""
     with contextlib.suppress(ToolFault):
         assert len(calculate(expression)) < 2_000
+
+
+@pytest.mark.parametrize("expression", ["10**1000/3", "abs(-10**1000/7)", "1/3*10**400"])
+def test_values_beyond_floats_are_faults(expression: str) -> None:
+    """A value that is not whole and no float holds is a fault, not an error of ours."""
+    with pytest.raises(ToolFault, match="no value"):
+        calculate(expression)
+
+
+def test_the_least_and_the_most_of_one() -> None:
+    """One number is the least and the most of itself."""
+    assert (calculate("min(7)"), calculate("max(1/2)")) == ("7", "0.5")

@@ -156,3 +156,10 @@ def test_agrees_with_the_plain_validator(arguments: dict[str, Any]) -> None:
         assert not expected
     else:
         assert expected
+
+
+@pytest.mark.parametrize("step", [0.1, 0.5, 3])
+def test_numbers_beyond_floats(step: float) -> None:
+    """A whole number of thousands of digits is checked or refused, and breaks nothing."""
+    wanted = tool(n={"type": "number", "multipleOf": step})
+    assert fault(wanted, n=10**4000)[0] in ("too_large", "bad_arguments")

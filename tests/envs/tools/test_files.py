@@ -103,3 +103,33 @@ def test_mistakes_of_whoever_makes_it() -> None:
     for setup in ({"a": 1}, "a", {"/a": ""}, {"a": "", "a/b": ""}):
         with pytest.raises(ConfigError):
             source(setup)
+
+
+@pytest.mark.parametrize("path", ["x" * 256, "d/" + "\u00e9" * 128])
+def test_names_that_no_file_system_has(fault_of: Fault, path: str) -> None:
+    """A name that could not be put into a sandbox is refused when it is made; scripts run on."""
+    made = make_source("files", {})
+    made.begin({"a": "1"})
+    assert fault_of(made, "write_file", path=path, text="")[0] == "too_large"
+    assert fault_of(made, "move_file", path="a", to=path)[0] == "too_large"
+    assert made.call("shell", {"script": "ls"}) == "a"
+
+
+def test_names_that_are_no_text_are_listed_as_text() -> None:
+    """A file's name of any bytes is shown as text that can be written down."""
+    made = make_source("files", {})
+    made.begin(None)
+    made.call("shell", {"script": "touch \"$(printf 'x\\377')\""})
+    assert made.call("list_files", {}) == "x\\xff 0"
+
+
+def test_directories_are_bounded_in_depth(fault_of: Fault) -> None:
+    """However a file would come to lie deeper: putting it into the next script's sandbox would take minutes."""
+    made = make_source("files", {})
+    made.begin({"a": "1"})
+    deep = "d/" * 900
+    assert fault_of(made, "write_file", path=f"{deep}b", text="")[0] == "too_large"
+    assert fault_of(made, "move_file", path="a", to=f"{deep}b")[0] == "too_large"
+    assert fault_of(made, "shell", script=f"mkdir -p {'d/' * 70} && touch {'d/' * 70}b")[0] == "too_large"
+    assert made.call("write_file", {"path": f"{'d/' * 64}b", "text": ""}) == "ok"
+    assert made.call("shell", {"script": "ls"}) == "a\nd"

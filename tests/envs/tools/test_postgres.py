@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from bai.envs.tools.postgres import PostgresSource
 from bai.envs.tools.registry import make_source
 from bai.envs.tools.servers import PostgresServer
-from bai.errors import ConfigError, InfraError, ToolFault
+from bai.errors import CannotFork, ConfigError, InfraError, ToolFault
 
 SCRIPT = (
     "CREATE TABLE stock (item TEXT PRIMARY KEY, n INTEGER NOT NULL); INSERT INTO stock VALUES ('pen', 3), ('cup', 5);"
@@ -180,3 +181,76 @@ def test_a_server_that_went_away_is_a_fault_of_the_machinery() -> None:
     made.close()
     with pytest.raises(InfraError, match="does not run"):
         _ = server.url
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT ('1' || repeat('0', 5000))::json",
+        "SELECT (repeat('[', 3000) || repeat(']', 3000))::json",
+        "SELECT (repeat('[', 200) || repeat(']', 200))::json",
+        "SELECT repeat('x', 20000000)",
+        "SELECT repeat('x', 200000000)",
+        "SELECT repeat('x', 10000) FROM generate_series(1, 5000)",
+    ],
+)
+def test_values_that_cannot_be_held_are_faults(stock: PostgresSource, fault_of: Fault, query: str) -> None:
+    """What the server can hold and this process cannot, or should not, is a fault of the call, not of ours."""
+    assert fault_of(stock, "sql", query=query)[0] in ("failed", "too_large", "timeout")
+    assert ask(stock, "SELECT 1") == '["?column?"]\n[1]'
+    assert stock.end_state() == STOCK
+
+
+def test_numbers_beyond_floats(stock: PostgresSource) -> None:
+    """A number that no float holds is told as text: JSON has no infinity."""
+    assert ask(stock, "SELECT '1e400'::numeric").splitlines()[1] == f'["1{"0" * 400}"]'
+
+
+@pytest.mark.parametrize("start", [";", "/*/**/*/", " ; ", "--\n;/* */"])
+def test_nothing_before_a_word_hides_it(stock: PostgresSource, fault_of: Fault, start: str) -> None:
+    """Statements that are refused are so behind empty statements and comments, too."""
+    assert fault_of(stock, "sql", query=f"{start}COMMIT")[0] == "refused"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["IntervalStyle='sql_standard'", "client_encoding='EUC_TW'", "DateStyle='German'", "TimeZone='Asia/Tokyo'"],
+)
+def test_settings_of_a_role_do_not_change_what_is_read(stock: PostgresSource, setting: str) -> None:
+    """What an episode sets for its role changes neither how values look nor whether they can be read."""
+    ask(stock, "CREATE TABLE kinds (i interval, d timestamptz)")
+    ask(stock, "INSERT INTO kinds VALUES ('1 day', '2020-01-02 03:04:05+00')")
+    before, said = stock.end_state(), ask(stock, "SELECT * FROM kinds")
+    ask(stock, f"ALTER ROLE CURRENT_USER SET {setting}")
+    assert (stock.end_state(), ask(stock, "SELECT * FROM kinds")) == (before, said)
+
+
+def test_policies_hide_no_rows_and_run_nothing_when_read(stock: PostgresSource) -> None:
+    """A table whose policies would hide rows from its owner, or sleep, is not read: the judge is told so at once."""
+    ask(
+        stock,
+        "CREATE FUNCTION slow() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3600); RETURN false; END $$",
+    )
+    ask(stock, "CREATE POLICY hidden ON stock USING (slow())")
+    ask(stock, "ALTER TABLE stock ENABLE ROW LEVEL SECURITY")
+    assert stock.end_state() == STOCK
+    ask(stock, "ALTER TABLE stock FORCE ROW LEVEL SECURITY")
+    with pytest.raises(ToolFault, match="cannot be read"):
+        stock.end_state()
+
+
+def test_the_size_is_asked_of_the_server(postgres_url: str, fault_of: Fault) -> None:
+    """A function of the agent's that has the name of the server's does not answer for the size of the database."""
+    made = source(postgres_url, size_mb=1)
+    ask(made, "CREATE FUNCTION public.pg_database_size(name) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint'")
+    grow = (
+        "WITH s AS MATERIALIZED (SELECT set_config('search_path', 'public, pg_catalog', false)) "
+        "INSERT INTO stock SELECT g || repeat(md5(g::text), 30), g FROM s, generate_series(1, 10000) g"
+    )
+    assert fault_of(made, "sql", query=grow)[0] == "too_large"
+
+
+def test_a_database_is_not_pickled(stock: PostgresSource) -> None:
+    """It would be dropped under whoever has the copy."""
+    with pytest.raises(CannotFork, match="pickled"):
+        pickle.dumps(stock.get_state())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,20 @@ def test_public_json(data_dir: Path) -> None:
             assert not wanted, path.name
         else:
             assert wanted, path.name
+
+
+def test_the_last_block_is_the_call() -> None:
+    """Of several blocks the one that ends the answer counts."""
+    call = '{"name": "sql", "arguments": {"query": "SELECT 1"}}'
+    said = read_answer(f"```json\n[1]\n```\nso\n```json\n{call}\n```")
+    assert [one.to_json() for one in said.calls if isinstance(one, ToolCall)] == [json.loads(call)]
+
+
+@pytest.mark.parametrize(
+    "piece", ["```json\n", "<tool_call></tool_call>", '<tool_call>{"</tool_call>', "<tool_call>[1,"]
+)
+def test_reading_takes_one_pass(piece: str) -> None:
+    """A mebibyte of openings is read as fast as any text: far from the hour that a pass for each of them takes."""
+    began = time.process_time()
+    read_answer(piece * (1_048_576 // len(piece)))
+    assert time.process_time() - began < 5

@@ -180,3 +180,20 @@ def test_a_server_that_went_away_is_a_fault_of_the_machinery(may_start: None) ->
     with pytest.raises(InfraError):
         ask(made, "GET color")
     made.close()
+
+
+@pytest.mark.parametrize(
+    "command", ['"AUTH default x"', '"auth default x" k', '"HELLO 3"', '"\tAUTH default x"', '"RESET "']
+)
+def test_a_quoted_first_word_is_one_word(redis_url: str, fault_of: Fault, command: str) -> None:
+    """A command cannot be hidden in quotes: the user stays the episode's own, who may do nothing beside it."""
+    made, other = RedisSource(url=redis_url), RedisSource(url=redis_url)
+    try:
+        made.begin({"k": "v"})
+        other.begin({"k": "other"})
+        assert fault_of(made, "redis", command=command)[0] in ("failed", "refused")
+        assert fault_of(made, "redis", command="FLUSHALL")[0] == "refused"
+        assert other.end_state() == {"keys": {"k": "other"}}
+    finally:
+        made.close()
+        other.close()

@@ -188,3 +188,19 @@ def test_mistakes_of_whoever_makes_it() -> None:
             source(setup)
     with pytest.raises(ConfigError, match="there is no tool source 'sqlit'"):
         make_source("sqlit")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT 40) SELECT randomblob(500000) FROM r",
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT 20) "
+        "INSERT INTO big SELECT zeroblob(950000) FROM r",
+    ],
+)
+def test_results_and_databases_beyond_what_is_passed_on(fault_of: Fault, query: str) -> None:
+    """More than can be passed out of the sandbox is the statement's fault, never the machinery's."""
+    made = make_source("sqlite", {"statement_s": 20.0, "size_mb": 32})
+    made.begin({"script": "CREATE TABLE big (b)"})
+    assert fault_of(made, "sql", query=query)[0] == "too_large"
+    assert made.end_state() == {"tables": {"big": {"columns": ["b"], "rows": []}}}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
+import math
 import sys
 import time
 from contextlib import suppress
@@ -69,24 +70,40 @@ class Algebra:
             with self._pool.lease():
                 pass
 
-    def compare(self, first: Node, second: Node, *, up_to: Literal["value", "factor"] = "value") -> Finding:
+    @property
+    def wall_s(self) -> float:
+        """Seconds for a comparison."""
+        return self._wall_s
+
+    def compare(
+        self,
+        first: Node,
+        second: Node,
+        *,
+        up_to: Literal["value", "factor"] = "value",
+        deadline: float = math.inf,
+    ) -> Finding:
         """Compares two trees of values.
 
         Args:
             first: One.
             second: The other.
             up_to: ``value``; or ``factor``: they are equal, or one is a number other than zero times the other.
+            deadline: Of :func:`time.monotonic`; comparing ends then, if it has not before.
 
         Raises:
             InfraError: The process cannot be started.
         """
         request = {"first": first.to_json(), "second": second.to_json(), "up_to": up_to, "memory": self._memory}
         answer: dict[str, Any] = {"problem": "crashed"}
+        wall_s = min(self._wall_s, deadline - time.monotonic())
+        if wall_s <= 0:
+            return Finding(False, "timeout")
         try:
             # A fresh process where one that was used has come to harm: what it did before may be the cause.
             for fresh in (False, True):
                 with suppress(_Gone), self._pool.lease(fresh=fresh) as process:
-                    answer = process.ask({**request, "seconds": self._wall_s + _SLACK_S}, self._wall_s)
+                    answer = process.ask({**request, "seconds": wall_s + _SLACK_S}, wall_s)
                 if answer.get("problem") not in ("memory", "crashed"):
                     break
         except HelperTimeout:

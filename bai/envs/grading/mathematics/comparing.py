@@ -17,8 +17,10 @@ The gold answer decides what is asked for, so the two sides are not alike:
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from bai.envs.grading.mathematics.algebra import Algebra, AlgebraProblem
 from bai.envs.grading.mathematics.exact import TooLarge, plain_number, rational
@@ -112,10 +114,11 @@ def _words(text: str) -> str:
 
 
 class _Run:
-    """One comparison; remembers the first problem on its way."""
+    """One comparison; remembers the first problem on its way. All its parts together have the time of one."""
 
     def __init__(self, algebra: Algebra) -> None:
         self._algebra = algebra
+        self._deadline = time.monotonic() + algebra.wall_s
         self.problem: AlgebraProblem | None = None
 
     def same(self, gold: Node, found: Node) -> bool:
@@ -182,7 +185,8 @@ class _Run:
             return values[0] == values[1]
         if any(node.kind not in _VALUES for tree in (first, second) for node in tree.nodes()):
             return False
-        finding = self._algebra.compare(first, second, up_to="factor" if up_to == "factor" else "value")
+        kind: Literal["value", "factor"] = "factor" if up_to == "factor" else "value"
+        finding = self._algebra.compare(first, second, up_to=kind, deadline=self._deadline)
         self.problem = self.problem or finding.problem
         return finding.equal
 

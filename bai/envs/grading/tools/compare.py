@@ -20,12 +20,19 @@ def same_value(actual: Any, expected: Any) -> bool:
         return actual is expected
     if isinstance(actual, int | float) and isinstance(expected, int | float):
         whole = isinstance(actual, int) and isinstance(expected, int)
-        return actual == expected or (not whole and math.isclose(actual, expected, rel_tol=_CLOSE, abs_tol=1e-9))
+        return actual == expected or (not whole and _close(actual, expected))
     if isinstance(actual, Mapping) and isinstance(expected, Mapping):
         return actual.keys() == expected.keys() and all(same_value(actual[key], expected[key]) for key in expected)
     if isinstance(actual, list | tuple) and isinstance(expected, list | tuple):
         return len(actual) == len(expected) and all(map(same_value, actual, expected))
     return type(actual) is type(expected) and bool(actual == expected)
+
+
+def _close(one: float, other: float) -> bool:
+    try:
+        return math.isclose(one, other, rel_tol=_CLOSE, abs_tol=1e-9)
+    except OverflowError:  # a whole number beyond all floats, and so far from any
+        return False
 
 
 def same_call(actual: ToolCall, expected: ToolCall) -> bool:

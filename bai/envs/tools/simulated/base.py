@@ -61,7 +61,18 @@ class SimulatedApi(ApiSource):
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
         if not _ordinary(list(arguments.values())):
             raise ToolFault(f"expected numbers between -{_LARGEST:.0e} and {_LARGEST:.0e}", "bad_arguments")
-        return super().call(name, arguments)
+        return super().call(name, {**arguments, **self._whole(name, arguments)})
+
+    def _whole(self, name: str, arguments: Mapping[str, Any]) -> dict[str, int]:
+        """Gives the integers among the arguments that came as numbers such as 5.0, which a schema takes for 5."""
+        declared: Mapping[str, Any] = next(
+            (tool.parameters["properties"] for tool in self.tools() if tool.name == name), {}
+        )
+        return {
+            key: int(value)
+            for key, value in arguments.items()
+            if isinstance(value, float) and declared.get(key) == _SCHEMAS[int] and value.is_integer()
+        }
 
     def _load(self, setup: Any) -> dict[str, Any]:
         if setup is not None and not isinstance(setup, Mapping):

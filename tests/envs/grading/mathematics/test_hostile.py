@@ -120,3 +120,13 @@ def test_samples_never_prove(comparer: Comparer) -> None:
     """Two numbers that agree in the first four hundred digits are not taken for equal."""
     found = comparer.compare("\\sqrt{2}", "\\sqrt{2 + 10^{-400}}")
     assert not found.equal
+
+
+def test_many_comparisons_have_the_time_of_one() -> None:
+    """A list whose items each take all the time there is takes it once."""
+    power = "(a+b+c+d+e+f+g+h)^{40}"
+    slow = f"{power}(q+1)-{power}q-{power}"
+    answer = ", ".join(f"k+{slow}" for _ in range(6))
+    began = time.monotonic()
+    assert Comparer(Algebra(wall_s=2.0)).compare("k, l, m, n, o, p", answer).problem == "timeout"
+    assert time.monotonic() - began < 7

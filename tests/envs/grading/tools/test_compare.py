@@ -74,3 +74,10 @@ def test_shares_of_arguments(made: list[ToolCall], share: float) -> None:
     """Each wanted call takes the best that is left of its name."""
     assert argument_share(made, [call("f", x=1, y=2), call("g", z=3)]) == pytest.approx(share)
     assert argument_share(made, [call("f")]) is None
+
+
+def test_numbers_beyond_floats() -> None:
+    """A whole number that no float holds differs from every float, and is no error."""
+    assert not same_value(10**400, 1.5)
+    assert not same_value(1.5, -(10**400))
+    assert same_value(10**400, 10**400)

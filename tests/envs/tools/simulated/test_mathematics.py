@@ -75,3 +75,10 @@ def test_what_has_no_finite_result_is_refused(tool: str, arguments: dict[str, An
     """At once, and in words; no number is too big to be refused."""
     with pytest.raises(ToolFault):
         sums(tool, **arguments)
+
+
+def test_whole_numbers_with_a_point_are_integers(sums: Any) -> None:
+    """JSON Schema takes 3.0 for an integer, and so do the tools."""
+    assert sums("square_root", number=2, precision=3.0) == 1.41
+    assert sums("logarithm", value=20, base=10, precision=2.0) == 1.3
+    assert sums("round_number", number=2.345, decimal_places=1.0) == 2.3
