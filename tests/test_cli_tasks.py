@@ -47,7 +47,7 @@ def test_list_knows_repair_sets(run: Run) -> None:
     code, text, _ = run("list", "--json")
     found = {row["name"]: row["env"] for row in json.loads(text)["sets"]}
     assert code == 0
-    assert found["micro"] == CODING and found["default"] == REPAIR and found["swebench_verified"] == REPAIR
+    assert found["micro"] == CODING.env and found["default"] == found["swebench_verified"] == REPAIR.env
     assert "bai/SWEBench-v0" in run("list")[1]
 
 
