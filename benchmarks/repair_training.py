@@ -48,9 +48,9 @@ class Plan:
     """Operations of a function."""
     warm_steps: int = 1000
     """Optimizer steps on gold answers, of 2048 tokens; taken once, for all seeds."""
-    iterations: int = 8
+    iterations: int = 40
     """Iterations of GRPO."""
-    prompts: int = 16
+    prompts: int = 32
     """Tasks of an iteration, each answered eight times."""
 
 

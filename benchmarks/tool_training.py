@@ -29,9 +29,6 @@ from benchmarks._training import SEEDS, main, points, run_grpo, run_held_out
 ENV = "bai/ToolUse-v0"
 MAX_NEW_TOKENS = 64
 """Of an answer."""
-STEPS: Mapping[str, Any] = {"steps_per_batch": 1, "lr": 3e-4}
-"""One optimizer step an iteration: in more than half of the groups all attempts end alike, so that a quarter of a batch
-would rest on some twenty episodes, and four steps of that were seen to unlearn."""
 _SHORTEST = 32
 """Tokens that every dialogue has."""
 
@@ -42,7 +39,7 @@ class Plan:
 
     train_tasks: int = 1200
     """Tasks that gold answers are read of; GRPO draws from all there are."""
-    held_out: int = 100
+    held_out: int = 200
     """Tasks that policies are measured on."""
     samples: int = 2
     """Attempts at each of them."""
@@ -52,7 +49,7 @@ class Plan:
     """Optimizer steps on gold answers; taken once, for all seeds."""
     warm_tokens: int = 1024
     """Tokens of such a step."""
-    iterations: int = 10
+    iterations: int = 60
     """Iterations of GRPO."""
     prompts: int = 32
     """Tasks of an iteration, each attempted eight times."""
@@ -157,7 +154,6 @@ def _train(out: Path, model: Path, seed: int, plan: Plan) -> Path:
         iterations=plan.iterations,
         prompts_per_step=plan.prompts,
         max_new_tokens=MAX_NEW_TOKENS,
-        **STEPS,
     )
 
 
