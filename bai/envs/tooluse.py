@@ -224,20 +224,10 @@ class ToolUseEnv(TextEnv[ToolTask]):
     def _end_turn(self, task: ToolTask, text: str) -> Outcome:
         turns = self._progress.turns
         turns[-1] = replace(turns[-1], answer=text)
-        self._note_states(task)
         if len(turns) > len(task.later) or self._is_spent():
             return self._judged(task)
         turns.append(TurnRecord())
         return Outcome(observation=task.later[len(turns) - 2])
-
-    def _note_states(self, task: ToolTask) -> None:
-        """Keeps the sources' states after a turn, where the judge looks at them."""
-        turns = self._progress.turns
-        if find_judge(task.judge).wants_states:
-            try:
-                turns[-1] = replace(turns[-1], states=self._toolbox.end_states())
-            except ToolFault:
-                turns[-1] = replace(turns[-1], states={})  # the judge's own look at the end says why
 
     def _judged(self, task: ToolTask) -> Outcome:
         turns = tuple(self._progress.turns)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from bai.envs.tasks.tools import ToolTask
 from bai.envs.tools.base import ToolCall
@@ -45,8 +45,6 @@ class TurnRecord:
     """In order."""
     answer: str | None = None
     """The text that ended the turn; None where the episode ended before."""
-    states: Mapping[str, Any] = field(default_factory=dict)
-    """End state of each source after this turn; only for judges with ``wants_states``, else empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +75,6 @@ class Judgement:
 
 class Judge(ABC):
     """Holds a record against what a task expects; without state of its own."""
-
-    wants_states: ClassVar[bool] = False
-    """Whether it looks at the sources' states after each turn."""
 
     @abstractmethod
     def judge(self, task: ToolTask, record: Record) -> Judgement:
