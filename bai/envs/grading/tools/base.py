@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from bai.envs.tasks.tools import ToolTask
 from bai.envs.tools.base import ToolCall
@@ -71,6 +71,12 @@ class Judgement:
     """``passed`` or ``failed``; its detail never holds an expected value."""
     terms: Mapping[str, float] = field(default_factory=dict)
     """Some of :data:`MEASURES`, and whatever else the judge tells."""
+
+    @classmethod
+    def of(cls, wrong: str, terms: Mapping[str, float]) -> Self:
+        """Gives 1.0 where nothing is wrong, and else 0.0 with what is, in 500 characters at most."""
+        verdict = Verdict(status="failed" if wrong else "passed", score=float(not wrong), detail=wrong[:500])
+        return cls(verdict=verdict, terms=terms)
 
 
 class Judge(ABC):

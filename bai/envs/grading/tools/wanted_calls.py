@@ -11,7 +11,6 @@ from bai.envs.grading.tools.loose import is_empty, loosely_equal
 from bai.envs.tasks.tools import ToolTask
 from bai.envs.tools.base import ToolCall
 from bai.errors import ConfigError
-from bai.types import Verdict
 
 __all__ = ["WantedCallsJudge"]
 
@@ -44,11 +43,8 @@ class WantedCallsJudge(Judge):
             wrong = f"{changing[0].name!r:.80} was called beyond what was wanted"
         else:
             wrong = "too many calls" if len(extra) > len(wanted) else ""
-        score = float(not wrong)
-        terms = {"exact_calls": float(not wrong and not extra), "end_state": score, **_share(made, wanted)}
-        return Judgement(
-            verdict=Verdict(status="failed" if wrong else "passed", score=score, detail=wrong), terms=terms
-        )
+        terms = {"exact_calls": float(not wrong and not extra), "end_state": float(not wrong), **_share(made, wanted)}
+        return Judgement.of(wrong, terms)
 
 
 def _read(task: ToolTask) -> tuple[Sequence[Wanted], Sequence[str]]:
