@@ -9,11 +9,12 @@ from typing import Any, Literal, get_args
 
 from bai.envs.arguments import expect_counts, expect_one_of
 from bai.envs.base import Outcome, TextEnv
-from bai.envs.grading.tools.base import MadeCall, Record, TurnRecord
+from bai.envs.grading.tools.base import Record, TurnRecord
 from bai.envs.grading.tools.registry import find_judge
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.tool_sets import load_tool_set
-from bai.envs.tasks.tools import SourceSpec, ToolTask
+from bai.envs.tasks.tools import ToolTask
+from bai.envs.tools.base import MadeCall, SourceSpec
 from bai.envs.tools.reading import Answer, CallFormat, read_answer, write_calls
 from bai.envs.tools.toolbox import Toolbox
 from bai.envs.vector.make import vector_entry

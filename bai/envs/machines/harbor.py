@@ -23,7 +23,7 @@ from bai.envs.sandbox.base import Limits, Sandbox
 from bai.envs.sandbox.containers import blank
 from bai.envs.sandbox.docker_engine import connect
 from bai.envs.sandbox.image import has_image
-from bai.envs.tasks.selection import Stamp, stamp
+from bai.envs.stamps import Stamp, stamp
 from bai.errors import DataError, SandboxUnavailable
 
 __all__ = [

@@ -6,11 +6,12 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.finite import FiniteTaskSet
 from bai.envs.tasks.notebook import NotebookTask
 from bai.envs.tasks.notebook_dabench import find_dabench, load_dabench
-from bai.envs.tasks.selection import Stamp, select, stamp
+from bai.envs.tasks.selection import select
 from bai.envs.tasks.tables import TablesTaskSet
 from bai.errors import TaskSetNotFound
 

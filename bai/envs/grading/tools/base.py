@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from bai.envs.tasks.tools import ToolTask
-from bai.envs.tools.base import ToolCall
+from bai.envs.tools.base import MadeCall
 from bai.types import Verdict
 
-__all__ = ["MEASURES", "Judge", "Judgement", "MadeCall", "Record", "TurnRecord"]
+__all__ = ["MEASURES", "Judge", "Judgement", "Record", "TurnRecord"]
 
 MEASURES = ("exact_calls", "arguments", "irrelevance", "end_state")
 """Names of reward terms that mean the same whoever judges, each in [0, 1], and absent where the task has none of it:
@@ -23,18 +23,6 @@ MEASURES = ("exact_calls", "arguments", "irrelevance", "end_state")
 ``exact_calls``: the calls are the wanted ones, no more and no fewer (1.0 or 0.0); ``arguments``: share of the wanted
 calls' arguments that were given with a right value; ``irrelevance``: where nothing fits, nothing was called and
 something was said (1.0 or 0.0); ``end_state``: what was left behind, or handed in, is right (1.0 or 0.0)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MadeCall:
-    """One call that the agent made, and what came of it."""
-
-    call: ToolCall | None
-    """The call; None where none could be read."""
-    fault: str | None = None
-    """One of :data:`bai.envs.tools.base.FAULTS`, or None where it was answered."""
-    result: str = ""
-    """What the agent was told."""
 
 
 @dataclass(frozen=True, kw_only=True)

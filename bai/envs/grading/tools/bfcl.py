@@ -8,8 +8,9 @@ from contextlib import closing, suppress
 from typing import Any
 
 from bai.envs.grading.tools.base import Judge, Judgement, Record, TurnRecord
-from bai.envs.grading.tools.matching import TYPES, WantedCall, argument_share, mismatch
+from bai.envs.grading.tools.matching import WantedCall, argument_share, mismatch
 from bai.envs.grading.tools.measures import call_terms, said_so
+from bai.envs.tasks.bfcl.schema import TYPES
 from bai.envs.tasks.tools import ToolTask
 from bai.envs.tools.base import ToolCall, ToolSource
 from bai.envs.tools.registry import make_source

@@ -7,9 +7,9 @@ from typing import Any
 
 from bai.envs.grading.tools.base import Judge, Judgement, Record
 from bai.envs.grading.tools.compare import paired
-from bai.envs.grading.tools.loose import is_empty, loosely_equal
 from bai.envs.tasks.tools import ToolTask
 from bai.envs.tools.base import ToolCall
+from bai.envs.tools.loose import is_empty, loosely_equal
 from bai.errors import ConfigError
 
 __all__ = ["WantedCallsJudge"]
@@ -22,7 +22,7 @@ class WantedCallsJudge(Judge):
 
     ``expected`` is ``{"calls": [...], "reading": [...]}``. A wanted call is ``{"name", "arguments", "free", "defaults",
     "optional"}``: its ``arguments`` have to be given, and say the same
-    (:func:`~bai.envs.grading.tools.loose.loosely_equal`); those in ``free`` may be anything, or be left out; any other
+    (:func:`~bai.envs.tools.loose.loosely_equal`); those in ``free`` may be anything, or be left out; any other
     may only be empty, or what ``defaults`` has for it. An ``optional`` call need not be made. The functions in
     ``reading`` change nothing: one more call of them is forgiven for each wanted call. A call that was refused, by its
     schema or by the API, counts for nothing.

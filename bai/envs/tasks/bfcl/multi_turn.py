@@ -6,14 +6,14 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
+from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.bfcl.expressions import read_call
 from bai.envs.tasks.bfcl.files import answered, find_bfcl, named, rows
 from bai.envs.tasks.bfcl.schema import declaration
 from bai.envs.tasks.files import Row
 from bai.envs.tasks.finite import FiniteTaskSet
-from bai.envs.tasks.selection import Stamp, stamp
-from bai.envs.tasks.tools import GoldAction, SourceSpec, ToolTask
-from bai.envs.tools.base import Tool, ToolCall
+from bai.envs.tasks.tools import GoldAction, ToolTask
+from bai.envs.tools.base import SourceSpec, Tool, ToolCall
 from bai.errors import ConfigError
 
 __all__ = ["APIS", "LEFT_OUT", "load_bfcl_multi_turn"]

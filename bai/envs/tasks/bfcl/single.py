@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bai.envs.grading.tools.matching import OPTIONAL
+from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.bfcl.files import answered, find_bfcl, named, rows
-from bai.envs.tasks.bfcl.schema import declaration
+from bai.envs.tasks.bfcl.schema import OPTIONAL, declaration
 from bai.envs.tasks.files import Row
 from bai.envs.tasks.finite import FiniteTaskSet
-from bai.envs.tasks.selection import Stamp, stamp
 from bai.envs.tasks.tools import ToolTask
 from bai.envs.tools.base import ToolCall
 
