@@ -11,12 +11,12 @@ from bai.envs.grading.answers import fenced_python
 from bai.envs.grading.mathematics.final import marked_answer
 from bai.envs.grading.mathematics.grader import MathGrader
 from bai.envs.grading.mathematics.steps import split_steps
-from bai.envs.mathematics_shell import PythonShell
 from bai.envs.sandbox.base import MIB, Limits
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.maths.game24 import combine
 from bai.envs.tasks.maths.load import load_math_set
 from bai.envs.tasks.maths.task import MathTask
+from bai.envs.tools.python_shell import PythonShell
 from bai.envs.vector.make import vector_entry
 from bai.errors import CannotFork, ConfigError
 from bai.types import Verdict
