@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from bai.envs.arguments import expect_counts, expect_one_of
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.grading.notebook import judge, read_answers
 from bai.envs.notebooks.dialogue import ACTION, HOW, Said, read_action, tell_observation
@@ -174,13 +175,9 @@ class NotebookEnv(TextEnv[NotebookTask]):
         render_mode: str | None = None,
     ) -> None:
         super().__init__(render_mode=render_mode)
-        for name, value in (("max_steps", max_steps), ("max_errors", max_errors), ("max_output", max_output)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} must be a whole number, at least 1; got {value!r:.100}")
-        if reward not in get_args(RewardKind):
-            raise ConfigError(f"reward must be 'binary' or 'fraction'; got {reward!r:.100}")
-        if prompt not in get_args(Prompt):
-            raise ConfigError(f"prompt must be 'full' or 'task'; got {prompt!r:.100}")
+        expect_counts(max_steps=max_steps, max_errors=max_errors, max_output=max_output)
+        expect_one_of("reward", reward, get_args(RewardKind))
+        expect_one_of("prompt", prompt, get_args(Prompt))
         self._source: dict[str, Any] = {
             "name": task_set,
             "split": split,
