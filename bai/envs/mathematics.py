@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from bai.envs.arguments import expect_counts, expect_one_of
+from bai.envs.arguments import expect_counts, expect_one_of, expect_seconds
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.grading.answers import fenced_python
 from bai.envs.grading.mathematics.final import marked_answer
@@ -147,8 +147,7 @@ class MathematicsEnv(TextEnv[MathTask]):
         expect_counts(max_turns=turns, max_output=max_output, memory_mb=memory_mb)
         if tools == "none" and turns != 1:
             raise ConfigError(f'without a tool an episode has one turn; got max_turns={turns}, tools="none"')
-        if isinstance(compare_s, bool) or not isinstance(compare_s, (int, float)) or not 0 < compare_s <= 3600:
-            raise ConfigError(f"compare_s must be a number of seconds above 0, at most an hour; got {compare_s!r:.80}")
+        expect_seconds(3_600, compare_s=compare_s)
         self._source: dict[str, Any] = {"name": task_set, "split": split, "difficulty": difficulty, "subject": subject}
         self._tasks: TaskSet[MathTask] | None = load_math_set(**self._source)
         self._limits = Limits(wall_s=wall_s, memory_bytes=memory_mb * MIB)
