@@ -127,8 +127,8 @@ class ToolUseEnv(TextEnv[ToolTask]):
     `gym.make_vec("bai/ToolUse-v0", num_envs=8)` gives a [`SandboxVectorEnv`](../vector.md), which steps all of
     them at once; `bai.make_vec` adds wrappers. Environments of one process share the sandboxes that statements and
     scripts run in; databases, files and connections are each one's own. With an MCP server an environment cannot be
-    forked: what the server holds is its own. Amid an episode with PostgreSQL or an
-    MCP server an environment cannot be pickled.
+    forked: what the server holds is its own. Amid an episode with PostgreSQL or an MCP server an environment cannot be
+    pickled.
 
     ## References
 
