@@ -46,6 +46,9 @@ MAY_IMPORT: dict[str, set[str]] = {
 ENV_CONTRACTS = {"bai.envs.base", "bai.envs.spaces", "bai.envs.sandbox.base", "bai.envs.tasks.base"}
 """All that rewards and search may know of environments."""
 
+ENV_ORDER = ("bai.envs.tools", "bai.envs.tasks", "bai.envs.grading")
+"""Folders of environments, each of which may import those before it and none after it."""
+
 HEAVY = {"torch", "transformers", "ray", "datasets", "pyarrow", "pandas", "trl", "peft"}
 
 FORBIDDEN_OUTSIDE: dict[str, set[str]] = {"ray": {"agents"}, "torch": {"models", "agents", "rewards", "data", "cli"}}
@@ -126,6 +129,18 @@ def test_rewards_and_search_know_environments_by_contract(path: Path) -> None:
         if name.startswith("bai.envs") and name not in ENV_CONTRACTS
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize("path", modules(), ids=dotted)
+def test_tools_tasks_and_judges_import_in_one_direction(path: Path) -> None:
+    """Tools know no tasks, and tasks no judges."""
+    place = next(
+        (number for number, folder in enumerate(ENV_ORDER) if f"{dotted(path)}.".startswith(f"{folder}.")), None
+    )
+    if place is None:
+        return
+    above = tuple(f"{folder}." for folder in ENV_ORDER[place + 1 :])
+    assert not [f"line {line}: {name}" for name, line in imported(path) if f"{name}.".startswith(above)]
 
 
 @pytest.mark.parametrize("path", modules(), ids=dotted)

@@ -89,7 +89,7 @@ def evaluation(
     2 % of them the exit code is 1.
     """
     from bai.envs.tasks.family import ENDLESS
-    from bai.evals.run import EvalConfig, evaluate, publish
+    from bai.evals.run import EvalConfig, evaluate
     from bai.policy import Sampling
 
     levels = difficulties(difficulty or ())
@@ -122,6 +122,13 @@ def evaluation(
     target = folder or _default_folder(config)
     with progress("evaluating") as listen:
         result = evaluate(config, out=target, on_progress=listen)
+    _tell(result, target, as_json=as_json)
+
+
+def _tell(result: Evaluation, target: Path, *, as_json: bool) -> None:
+    """Publishes the result and prints its figures; the exit code is 1 where they are not to be relied on."""
+    from bai.evals.run import publish
+
     report = publish(result, target)
     if as_json:
         print_json(_figures(result, target, report))

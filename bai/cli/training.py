@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +25,9 @@ from bai.cli.output import (
     progress,
 )
 from bai.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bai.agents.train import TrainResult
 
 __all__ = ["bench", "demo", "train"]
 
@@ -84,6 +87,10 @@ def train(
             listen(step.iteration, step.iterations, f"reward {step.metrics.get('reward', float('nan')):.3f}")
 
         result = run(config, on_progress=hear)
+    _tell(result, as_json=as_json)
+
+
+def _tell(result: TrainResult, *, as_json: bool) -> None:
     if as_json:
         print_json({name: str(v) if isinstance(v, Path) else v for name, v in asdict(result).items()})
         return

@@ -7,7 +7,7 @@ from typing import Any
 
 from bai.errors import ConfigError
 
-__all__ = ["expect_counts", "expect_one_of"]
+__all__ = ["expect_counts", "expect_one_of", "expect_seconds"]
 
 
 def expect_one_of(name: str, value: Any, known: Sequence[Any]) -> None:
@@ -29,3 +29,18 @@ def expect_counts(**values: Any) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ConfigError(f"{name} must be a whole number of at least 1; got {value!r:.100}")
+
+
+def expect_seconds(most: int, **values: Any) -> None:
+    """Passes numbers of seconds above 0, by the names of their arguments.
+
+    Args:
+        most: What they may be at most.
+        values: What was given.
+
+    Raises:
+        ConfigError: One is something else; the message names it.
+    """
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= most:
+            raise ConfigError(f"{name} must be a number of seconds above 0, at most {most:,}; got {value!r:.100}")

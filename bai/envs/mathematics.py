@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from bai.envs.arguments import expect_counts, expect_one_of
+from bai.envs.arguments import expect_counts, expect_one_of, expect_seconds
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.grading.answers import fenced_python
 from bai.envs.grading.mathematics.final import marked_answer
 from bai.envs.grading.mathematics.grader import MathGrader
 from bai.envs.grading.mathematics.steps import split_steps
-from bai.envs.mathematics_shell import PythonShell
 from bai.envs.sandbox.base import MIB, Limits
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.maths.game24 import combine
 from bai.envs.tasks.maths.load import load_math_set
 from bai.envs.tasks.maths.task import MathTask
+from bai.envs.tools.python_shell import PythonShell
 from bai.envs.vector.make import vector_entry
 from bai.errors import CannotFork, ConfigError
 from bai.types import Verdict
@@ -147,8 +147,7 @@ class MathematicsEnv(TextEnv[MathTask]):
         expect_counts(max_turns=turns, max_output=max_output, memory_mb=memory_mb)
         if tools == "none" and turns != 1:
             raise ConfigError(f'without a tool an episode has one turn; got max_turns={turns}, tools="none"')
-        if isinstance(compare_s, bool) or not isinstance(compare_s, (int, float)) or not 0 < compare_s <= 3600:
-            raise ConfigError(f"compare_s must be a number of seconds above 0, at most an hour; got {compare_s!r:.80}")
+        expect_seconds(3_600, compare_s=compare_s)
         self._source: dict[str, Any] = {"name": task_set, "split": split, "difficulty": difficulty, "subject": subject}
         self._tasks: TaskSet[MathTask] | None = load_math_set(**self._source)
         self._limits = Limits(wall_s=wall_s, memory_bytes=memory_mb * MIB)

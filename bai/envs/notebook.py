@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from bai.envs.arguments import expect_counts, expect_one_of
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.grading.notebook import judge, read_answers
-from bai.envs.notebooks.dialogue import ACTION, HOW, Said, read_action, tell_observation
-from bai.envs.notebooks.document import Cell, make_notebook, rewritten
+from bai.envs.notebooks.dialogue import HOW, Said, read_action, tell_observation, write_answer, write_step
+from bai.envs.notebooks.document import make_notebook
 from bai.envs.notebooks.moment import Moment
-from bai.envs.notebooks.outputs import pictures, tell
+from bai.envs.notebooks.outputs import tell
 from bai.envs.notebooks.packages import notebook_machine
+from bai.envs.notebooks.progress import Progress
 from bai.envs.notebooks.shell import CellResult, Nursery, Shell
 from bai.envs.sandbox.base import MIB, Limits
 from bai.envs.tasks.base import TaskSet
@@ -31,17 +32,6 @@ Prompt = Literal["full", "task"]
 
 PROCESSES = 64
 """Processes and threads of all shells of an environment together: its own, and those of snapshots that are held."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Progress:
-    """What an episode has come to; replaced, never changed."""
-
-    cells: tuple[Cell, ...] = ()
-    steps: int = 0
-    errors: int = 0
-    """Steps in a row that failed."""
-    answer: str | None = None
 
 
 class NotebookEnv(TextEnv[NotebookTask]):
@@ -174,19 +164,11 @@ class NotebookEnv(TextEnv[NotebookTask]):
         render_mode: str | None = None,
     ) -> None:
         super().__init__(render_mode=render_mode)
-        for name, value in (("max_steps", max_steps), ("max_errors", max_errors), ("max_output", max_output)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} must be a whole number, at least 1; got {value!r:.100}")
-        if reward not in get_args(RewardKind):
-            raise ConfigError(f"reward must be 'binary' or 'fraction'; got {reward!r:.100}")
-        if prompt not in get_args(Prompt):
-            raise ConfigError(f"prompt must be 'full' or 'task'; got {prompt!r:.100}")
-        self._source: dict[str, Any] = {
-            "name": task_set,
-            "split": split,
-            "family": family,
-            "difficulty": difficulty,
-        }
+        expect_counts(max_steps=max_steps, max_errors=max_errors, max_output=max_output)
+        expect_one_of("reward", reward, get_args(RewardKind))
+        expect_one_of("prompt", prompt, get_args(Prompt))
+        chosen = {"split": split, "family": family, "difficulty": difficulty}
+        self._source: dict[str, Any] = {"name": task_set, **chosen}
         self._tasks: TaskSet[NotebookTask] | None = load_notebook_set(**self._source)
         self._limits = Limits(wall_s=cell_s, memory_bytes=memory_mb * MIB, processes=PROCESSES)
         self._max_steps, self._max_errors, self._max_output = max_steps, max_errors, max_output
@@ -198,7 +180,7 @@ class NotebookEnv(TextEnv[NotebookTask]):
         }
         self._nursery: Nursery | None = None
         self._shell: Shell | None = None
-        self._progress = _Progress()
+        self._progress = Progress()
 
     def __getstate__(self) -> dict[str, Any]:
         # A set may take megabytes and every process can load it; shells belong to their process.
@@ -224,16 +206,16 @@ class NotebookEnv(TextEnv[NotebookTask]):
 
     def _begin(self, task: NotebookTask) -> str:
         self._drop_shell()
-        self._progress = _Progress()
+        self._progress = Progress()
         self._shell = self._open(task)
         return f"{HOW}\n{task.prompt}" if self._prompt == "full" else task.prompt
 
     def _advance(self, action: str) -> Outcome:
         assert self.task is not None
-        self._advanced(steps=self._progress.steps + 1)
+        self._progress = self._progress.with_step()
         said = read_action(action)
         if said.kind == "answer":
-            self._advanced(answer=said.body)
+            self._progress = self._progress.with_answer(said.body)
             return self._ended(self._judge(said.body))
         if said.kind == "malformed":
             return self._told(f"No cell was run: {said.body}.", failed=True)
@@ -244,39 +226,24 @@ class NotebookEnv(TextEnv[NotebookTask]):
 
     def _run(self, said: Said) -> CellResult:
         assert self._shell is not None
-        # A cell after a failed one takes its place, and its number.
-        last = self._progress.cells[-1] if self._progress.cells else None
-        count = 1 if last is None else last.count + (not last.failed)
-        result = self._shell.run(said.body, count)
+        result = self._shell.run(said.body, self._progress.next_count)
         self.stats["cells_s"] = self.stats.get("cells_s", 0.0) + result.seconds
-        cell = Cell(
-            source=said.body,
-            count=count,
-            thought=said.thought,
-            outputs=result.outputs,
-            failed=result.status != "ok",
-        )
-        self._advanced(cells=(*self._progress.cells, cell))
+        self._progress = self._progress.with_cell(said, result)
         return result
 
-    def _advanced(self, **changes: Any) -> None:
-        self._progress = _Progress(**{**vars(self._progress), **changes})
-
     def _told(self, text: str, *, failed: bool) -> Outcome:
-        self._advanced(errors=self._progress.errors + 1 if failed else 0)
+        self._progress = self._progress.with_end_of_step(failed=failed)
+        if over := self._progress.why_over(self._max_steps, self._max_errors):
+            return self._ended(Verdict(status="failed", score=0.0, detail=over))
         left = self._max_steps - self._progress.steps
-        if self._progress.errors >= self._max_errors:
-            return self._ended(_floor(f"{self._max_errors} steps in a row failed"))
-        if left <= 0:
-            return self._ended(_floor(f"no answer within {self._max_steps} steps"))
         return Outcome(observation=tell_observation(text, failed=failed, left=left))
 
     # How it is judged.
 
     def _judge(self, answer: str) -> Verdict:
         assert self.task is not None
-        shown = sum(pictures(cell.outputs) for cell in rewritten(self._progress.cells))
-        return judge(self.task.expected, answer, pictures=shown, wanted_pictures=self.task.wanted_pictures)
+        wanted = self.task.wanted_pictures
+        return judge(self.task.expected, answer, pictures=self._progress.pictures(), wanted_pictures=wanted)
 
     def _ended(self, verdict: Verdict) -> Outcome:
         self._drop_shell()
@@ -361,25 +328,19 @@ class NotebookEnv(TextEnv[NotebookTask]):
         gold = "\n".join(f"@{item.name}[{item.value}]" for item in task.expected)
         if task.solution:
             done = self._progress.steps
-            thought = "<thought>All of it takes one cell.</thought>"
-            code = f"<action_input>\n{task.solution}\n</action_input>"
-            yield f"<step>\n{thought}\n<action>{ACTION}</action>\n{code}\n</step>"
+            yield write_step("All of it takes one cell.", task.solution)
             # Whoever lists the actions before taking them gets the gold answer; else it is what the cell printed.
             if self.task is task and self._progress.steps > done and self._progress.cells:
                 printed = tell(self._progress.cells[-1].outputs, self._max_output)
                 said = read_answers(printed)
                 gold = "\n".join(f"@{name}[{value}]" for name, values in said.items() for value in values)
-        yield f"<stop_analysis>\n<thought>It is known.</thought>\n<answer>\n{gold}\n</answer>\n</stop_analysis>"
+        yield write_answer("It is known.", gold)
 
     def close(self) -> None:
         self._drop_shell()
         if self._nursery is not None:
             self._nursery.close()
             self._nursery = None
-
-
-def _floor(why: str) -> Verdict:
-    return Verdict(status="failed", score=0.0, detail=why)
 
 
 make_vector = vector_entry("bai/Notebook-v0")

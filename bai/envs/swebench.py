@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import copy
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from bai.envs.arguments import expect_counts, expect_one_of
+from bai.envs.arguments import expect_counts, expect_one_of, expect_seconds
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.grading.gold import gold_changes
 from bai.envs.grading.repair import TEST_LIMITS, RepairGrader, RepairReport
 from bai.envs.grading.similarity import similarity_reward
 from bai.envs.machines.base import Machine
-from bai.envs.machines.workshop import LocalWorkshop
+from bai.envs.machines.workshop import LocalWorkshop, shared_workshop
 from bai.envs.repository.actions import Action, read_action, read_patch
 from bai.envs.repository.context import Context, show_files
-from bai.envs.repository.dialogue import HOW, tell_result, writing
+from bai.envs.repository.dialogue import HOW, handing_in, tell_result, writing
 from bai.envs.repository.patch import make_patch
 from bai.envs.repository.tree import Tree
 from bai.envs.sandbox.base import MIB, Limits, Snapshot
@@ -167,7 +166,7 @@ class SWEBenchEnv(TextEnv[RepairTask]):
         expect_one_of("context", context, (None, *get_args(Context)))
         turns = (1 if mode == "patch" else 30) if max_turns is None else max_turns
         expect_counts(max_turns=turns, max_output=max_output, memory_mb=memory_mb)
-        _expect_seconds(command_s=command_s, total_s=total_s, test_s=test_s)
+        expect_seconds(86_400, command_s=command_s, total_s=total_s, test_s=test_s)
         if mode == "patch" and turns != 1:
             raise ConfigError(f'mode="patch" has one turn; got max_turns={max_turns}')
         if reward == "similarity" and mode != "patch":
@@ -177,14 +176,8 @@ class SWEBenchEnv(TextEnv[RepairTask]):
         self._command_s, self._total_s, self._max_output = command_s, total_s, max_output
         self._prompt = prompt
         self._context: Context = context or ("oracle" if mode == "patch" else "none")
-        self._place_options: dict[str, Any] = {
-            "sandbox": sandbox,
-            "repos": repos,
-            "python": python,
-            "build": build,
-            "pull": pull,
-            "cache_dir": cache_dir,
-        }
+        places = {"sandbox": sandbox, "repos": repos, "cache_dir": cache_dir}
+        self._place_options: dict[str, Any] = {**places, "python": python, "build": build, "pull": pull}
         self._limits = Limits(**{**vars(TEST_LIMITS), "memory_bytes": memory_mb * MIB, "wall_s": test_s})
         self._tasks: TaskSet[RepairTask] | None = None
         self._workshop: LocalWorkshop | None = None
@@ -211,7 +204,7 @@ class SWEBenchEnv(TextEnv[RepairTask]):
 
     def _shop(self) -> LocalWorkshop:
         if self._workshop is None:
-            self._workshop = _shared_workshop(**self._place_options)
+            self._workshop = shared_workshop(**self._place_options)
         return self._workshop
 
     def _judge(self) -> RepairGrader:
@@ -300,13 +293,7 @@ class SWEBenchEnv(TextEnv[RepairTask]):
     def _reported(self, report: RepairReport) -> Outcome:
         self.report = report
         self.stats |= {"tests_s": report.tests_s, "grade_s": report.seconds, "commands_s": self._workplace.spent_s}
-        found, verdict = report.examination, report.verdict
-        wanted = list(found.resolution.fail_to_pass.values()) if found and verdict.status != "tampered" else []
-        terms = {
-            "resolved": float(report.resolved),
-            "fail_to_pass": sum(wanted) / len(wanted) if wanted else 0.0,
-            "tampered_files": float(len(report.stripped)),
-        }
+        verdict, terms = report.verdict, report.terms()
         if self._reward == "resolved" and verdict.status == "failed":
             verdict = Verdict(status="failed", score=0.0, detail=verdict.detail)
         return Outcome(observation="", reward=verdict.score, terminated=True, verdict=verdict, reward_terms=terms)
@@ -326,11 +313,8 @@ class SWEBenchEnv(TextEnv[RepairTask]):
         """
         if self.report is None or self._reward == "similarity":
             return {}
-        found = self.report.examination
-        if found is None:
-            return {"patch": self.report.patch}
-        expected = {**found.resolution.fail_to_pass, **found.resolution.pass_to_pass}
-        return {"patch": self.report.patch, "failing": [test for test, passes in expected.items() if not passes]}
+        failing = self.report.failing()
+        return {"patch": self.report.patch, **({} if failing is None else {"failing": failing})}
 
     # Branching and gold answers.
 
@@ -346,29 +330,17 @@ class SWEBenchEnv(TextEnv[RepairTask]):
 
     def _solve(self, task: RepairTask) -> Iterator[str]:
         if self._mode == "patch" and task.patch.strip():
-            yield f"````diff\n{task.patch.removesuffix(chr(10))}\n````"
+            yield handing_in(task.patch)
             return
         tree, changes = self._shop().tree(task), gold_changes(task, self._shop(), self._limits)
         if self._mode == "patch":
-            yield f"````diff\n{make_patch(tree, tree.changed(changes)).text.removesuffix(chr(10))}\n````"
+            yield handing_in(make_patch(tree, tree.changed(changes)).text)
             return
         yield writing(changes)
         yield "```submit\n```"
 
     def close(self) -> None:
         self._workplace.close()
-
-
-@functools.lru_cache(maxsize=16)
-def _shared_workshop(**options: Any) -> LocalWorkshop:
-    """One for all environments of a process that want the same, for it keeps trees in memory."""
-    return LocalWorkshop(**options)
-
-
-def _expect_seconds(**values: Any) -> None:
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 86_400:
-            raise ConfigError(f"{name} must be a number of seconds above 0, at most a day; got {value!r:.100}")
 
 
 make_vector = vector_entry("bai/SWEBench-v0")

@@ -9,11 +9,12 @@ from typing import Any, Literal, get_args
 
 from bai.envs.arguments import expect_counts, expect_one_of
 from bai.envs.base import Outcome, TextEnv
-from bai.envs.grading.tools.base import MadeCall, Record, TurnRecord
+from bai.envs.grading.tools.base import Record, TurnRecord
 from bai.envs.grading.tools.registry import find_judge
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.tool_sets import load_tool_set
-from bai.envs.tasks.tools import SourceSpec, ToolTask
+from bai.envs.tasks.tools import ToolTask
+from bai.envs.tools.base import MadeCall, SourceSpec
 from bai.envs.tools.reading import Answer, CallFormat, read_answer, write_calls
 from bai.envs.tools.toolbox import Toolbox
 from bai.envs.vector.make import vector_entry
@@ -126,8 +127,8 @@ class ToolUseEnv(TextEnv[ToolTask]):
     `gym.make_vec("bai/ToolUse-v0", num_envs=8)` gives a [`SandboxVectorEnv`](../vector.md), which steps all of
     them at once; `bai.make_vec` adds wrappers. Environments of one process share the sandboxes that statements and
     scripts run in; databases, files and connections are each one's own. With an MCP server an environment cannot be
-    forked: what the server holds is its own. Amid an episode with PostgreSQL or an
-    MCP server an environment cannot be pickled.
+    forked: what the server holds is its own. Amid an episode with PostgreSQL or an MCP server an environment cannot be
+    pickled.
 
     ## References
 
@@ -224,20 +225,10 @@ class ToolUseEnv(TextEnv[ToolTask]):
     def _end_turn(self, task: ToolTask, text: str) -> Outcome:
         turns = self._progress.turns
         turns[-1] = replace(turns[-1], answer=text)
-        self._note_states(task)
         if len(turns) > len(task.later) or self._is_spent():
             return self._judged(task)
         turns.append(TurnRecord())
         return Outcome(observation=task.later[len(turns) - 2])
-
-    def _note_states(self, task: ToolTask) -> None:
-        """Keeps the sources' states after a turn, where the judge looks at them."""
-        turns = self._progress.turns
-        if find_judge(task.judge).wants_states:
-            try:
-                turns[-1] = replace(turns[-1], states=self._toolbox.end_states())
-            except ToolFault:
-                turns[-1] = replace(turns[-1], states={})  # the judge's own look at the end says why
 
     def _judged(self, task: ToolTask) -> Outcome:
         turns = tuple(self._progress.turns)

@@ -10,11 +10,11 @@ from typing import Any
 import gymnasium as gym
 import pytest
 
-from bai.envs.grading.tools.base import MadeCall, Record, TurnRecord
+from bai.envs.grading.tools.base import Record, TurnRecord
 from bai.envs.grading.tools.registry import find_judge
 from bai.envs.tasks.tool_sets import load_tool_set
 from bai.envs.tasks.tools import ToolTask
-from bai.envs.tools.base import ToolCall
+from bai.envs.tools.base import MadeCall, ToolCall
 from bai.envs.tooluse import ToolUseEnv
 from bai.errors import ConfigError, TaskSetNotFound
 

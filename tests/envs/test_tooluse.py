@@ -17,8 +17,8 @@ from gymnasium.utils.env_checker import check_env
 
 import bai
 from bai.envs.tasks.finite import FiniteTaskSet
-from bai.envs.tasks.tools import GoldAction, SourceSpec, ToolTask
-from bai.envs.tools.base import Tool, ToolCall
+from bai.envs.tasks.tools import GoldAction, ToolTask
+from bai.envs.tools.base import SourceSpec, Tool, ToolCall
 from bai.envs.tooluse import ToolUseEnv
 from bai.errors import ConfigError, InfraError, TaskNotFound, TaskSetNotFound
 

@@ -69,6 +69,24 @@ class RepairReport:
         """Whether the task is resolved."""
         return self.verdict.status == "passed"
 
+    def terms(self) -> dict[str, float]:
+        """Gives ``resolved``, ``fail_to_pass`` (share that passes) and ``tampered_files`` (how many)."""
+        found = self.examination
+        wanted = list(found.resolution.fail_to_pass.values()) if found and self.verdict.status != "tampered" else []
+        return {
+            "resolved": float(self.resolved),
+            "fail_to_pass": sum(wanted) / len(wanted) if wanted else 0.0,
+            "tampered_files": float(len(self.stripped)),
+        }
+
+    def failing(self) -> list[str] | None:
+        """Names the expected tests that do not pass, hidden ones too; None where the tests did not come to tell."""
+        if self.examination is None:
+            return None
+        resolution = self.examination.resolution
+        expected = {**resolution.fail_to_pass, **resolution.pass_to_pass}
+        return [test for test, passes in expected.items() if not passes]
+
 
 class RepairGrader:
     """Judges changes to repositories. Safe for use from several threads.

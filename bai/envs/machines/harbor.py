@@ -23,11 +23,10 @@ from bai.envs.sandbox.base import Limits, Sandbox
 from bai.envs.sandbox.containers import blank
 from bai.envs.sandbox.docker_engine import connect
 from bai.envs.sandbox.image import has_image
-from bai.envs.tasks.selection import Stamp, stamp
+from bai.envs.stamps import Stamp, stamp
 from bai.errors import DataError, SandboxUnavailable
 
 __all__ = [
-    "HarborMachine",
     "TaskFolder",
     "image_machine",
     "light_machine",
@@ -115,7 +114,7 @@ def _only(folder: Path, name: str) -> Tree:
     return Tree({path: entry for path, entry in Tree.from_folder(folder).items() if path == name})
 
 
-class HarborMachine(Machine):
+class _HarborMachine(Machine):
     """A machine with a Harbor task's places.
 
     Args:
@@ -157,7 +156,7 @@ def light_machine(folder: TaskFolder, environment: Environment, backend: str, op
             )
         own = {**local.options, "links": tuple(sorted(links.items()))}
         key, variables = f"{local.key}@{root}", local.variables
-    return HarborMachine(backend, own, key=key, root=root, below=below, variables={**variables, **container.variables})
+    return _HarborMachine(backend, own, key=key, root=root, below=below, variables={**variables, **container.variables})
 
 
 def image_machine(folder: TaskFolder, image: str, options: Mapping[str, Any]) -> Machine:
@@ -174,7 +173,9 @@ def image_machine(folder: TaskFolder, image: str, options: Mapping[str, Any]) ->
     # What commands leave in their home is not the task's.
     variables = {**of_image, **folder.container.variables, "HOME": "/tmp"}  # noqa: S108
     own = {**options, "image": name, "workspace": root}
-    return HarborMachine(DockerSandbox.name, own, key=f"docker:{name}@{root}", root=root, below="", variables=variables)
+    return _HarborMachine(
+        DockerSandbox.name, own, key=f"docker:{name}@{root}", root=root, below="", variables=variables
+    )
 
 
 def tree_of_image(folder: TaskFolder, image: str, cache: Path, url: str | None) -> Tree:

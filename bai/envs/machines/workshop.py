@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections import OrderedDict
@@ -28,7 +29,7 @@ from bai.envs.sandbox.image import why_no_image
 from bai.envs.tasks.repair import RepairTask
 from bai.errors import DataError, SandboxUnavailable
 
-__all__ = ["LIBRARIES", "LocalWorkshop"]
+__all__ = ["LIBRARIES", "LocalWorkshop", "shared_workshop"]
 
 LIBRARIES = Path(__file__).parents[2] / "assets" / "libraries"
 """Where the shipped libraries lie."""
@@ -234,3 +235,9 @@ def _library(name: str) -> Tree:
     if name not in known:
         raise DataError(f"there is no library {name!r:.100}; expected one of {', '.join(known)}")
     return Tree.from_folder(LIBRARIES / name, leave_out=LEFT_OUT)
+
+
+@functools.lru_cache(maxsize=16)
+def shared_workshop(**options: Any) -> LocalWorkshop:
+    """Gives one for all in this process that want the same, for it keeps trees in memory; arguments are its."""
+    return LocalWorkshop(**options)

@@ -19,7 +19,18 @@ from typing import Literal
 
 from bai.types import Message
 
-__all__ = ["ACTION", "HOW", "RETRY", "Kind", "Said", "prune_failures", "read_action", "tell_observation"]
+__all__ = [
+    "ACTION",
+    "HOW",
+    "RETRY",
+    "Kind",
+    "Said",
+    "prune_failures",
+    "read_action",
+    "tell_observation",
+    "write_answer",
+    "write_step",
+]
 
 Kind = Literal["run", "answer", "malformed"]
 
@@ -134,6 +145,19 @@ def _fenced(text: str, *, anywhere: bool) -> str | None:
         return None
     ends = [number for number in fences[1:] if not lines[number].strip().strip("`~")] or [len(lines)]
     return "\n".join(lines[fences[0] + 1 : ends[0 if anywhere else -1]])
+
+
+def write_step(thought: str, code: str) -> str:
+    """Gives a step in exactly the form that is asked for."""
+    return (
+        f"<step>\n<thought>{thought}</thought>\n<action>{ACTION}</action>\n"
+        f"<action_input>\n{code}\n</action_input>\n</step>"
+    )
+
+
+def write_answer(thought: str, answer: str) -> str:
+    """Gives an answer in exactly the form that is asked for."""
+    return f"<stop_analysis>\n<thought>{thought}</thought>\n<answer>\n{answer}\n</answer>\n</stop_analysis>"
 
 
 def tell_observation(text: str, *, failed: bool, left: int) -> str:

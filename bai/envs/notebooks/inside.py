@@ -181,10 +181,23 @@ def _wait_for_threads() -> None:
 
 
 def _make_shell() -> Any:
+    from traitlets.config import Config
+
+    settings = Config()
+    settings.HistoryManager.enabled = False
+    settings.InteractiveShell.colors = "nocolor"
+    settings.InteractiveShell.autoindent = False
+    shell = _shell_class().instance(config=settings)
+    shell.db = {}  # magics would keep it in files, in a place that forks have left
+    shell.loop_runner, shell.loop_runner_map = _run_alone, {"asyncio": (_run_alone, True)}
+    shell.events.register("post_execute", _bound_figures)
+    return shell
+
+
+def _display_classes() -> tuple[Any, Any]:
+    """What keeps the values of cells' last expressions, and what keeps what they display."""
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
-    from IPython.core.interactiveshell import InteractiveShell
-    from traitlets.config import Config
 
     class Hook(DisplayHook):
         """Keeps what a cell's last expression comes to."""
@@ -217,11 +230,16 @@ def _make_shell() -> Any:
             if not wait:
                 self.shell.recorder.clear()
 
+    return Hook, Publisher
+
+
+def _shell_class() -> Any:
+    from IPython.core.interactiveshell import InteractiveShell
+
     class Shell(InteractiveShell):
         """IPython as a kernel has it."""
 
-        displayhook_class = Hook
-        display_pub_class = Publisher
+        displayhook_class, display_pub_class = _display_classes()
         recorder = Recorder()
 
         def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
@@ -241,15 +259,7 @@ def _make_shell() -> Any:
 
         system_piped = system_raw = system
 
-    settings = Config()
-    settings.HistoryManager.enabled = False
-    settings.InteractiveShell.colors = "nocolor"
-    settings.InteractiveShell.autoindent = False
-    shell = Shell.instance(config=settings)
-    shell.db = {}  # magics would keep it in files, in a place that forks have left
-    shell.loop_runner, shell.loop_runner_map = _run_alone, {"asyncio": (_run_alone, True)}
-    shell.events.register("post_execute", _bound_figures)
-    return shell
+    return Shell
 
 
 def _run_alone(task: Any) -> Any:

@@ -26,13 +26,13 @@ from bai.envs.machines.local import LocalMachine
 from bai.envs.sandbox import DockerSandbox, layout, resolve_sandbox
 from bai.errors import ConfigError, MissingDependency
 
-__all__ = ["ALWAYS", "WHERE_INSTALLED", "notebook_environment", "notebook_machine", "site_inside"]
+__all__ = ["notebook_machine", "site_inside"]
 
 GENERATION = 1
 """Counts the ways in which it was made; part of its key."""
-ALWAYS = ("ipython", "matplotlib", "pandas")
+_ALWAYS = ("ipython", "matplotlib", "pandas")
 """Distributions that every notebook can import, with all that they need."""
-WHERE_INSTALLED = ("jinja2", "scikit-learn", "scipy", "seaborn", "statsmodels")
+_WHERE_INSTALLED = ("jinja2", "scikit-learn", "scipy", "seaborn", "statsmodels")
 """Distributions that notebooks can import where they are installed beside bai, unless others are named."""
 _EXTRA = "pip install 'bai-rl[notebook]'"
 _WITHOUT_TESTS = ("pandas", "matplotlib", "scipy", "sklearn", "numpy", "contourpy")
@@ -45,7 +45,8 @@ def notebook_machine(sandbox: str, packages: tuple[str, ...] | None, cache_dir: 
 
     Args:
         sandbox: Backend, or ``auto``.
-        packages: Distributions beside :data:`ALWAYS`; None for those of :data:`WHERE_INSTALLED` that are.
+        packages: Distributions beside IPython, Matplotlib and pandas; None for those of Jinja2, scikit-learn, SciPy,
+            seaborn and statsmodels that are installed.
         cache_dir: The folder that machines are kept in; None for the user's.
 
     Raises:
@@ -53,7 +54,7 @@ def notebook_machine(sandbox: str, packages: tuple[str, ...] | None, cache_dir: 
         SandboxUnavailable: The backend cannot work here.
     """
     backend = resolve_sandbox(sandbox)
-    environment = notebook_environment(cache_folder(cache_dir), packages)
+    environment = _notebook_environment(cache_folder(cache_dir), packages)
     if backend == DockerSandbox.name:
         return LayerMachine(environment, options={})
     return LocalMachine(environment, backend)
@@ -65,10 +66,10 @@ def site_inside(machine: Machine) -> str:
     return f"{machine.variables['VIRTUAL_ENV']}/lib/python{minor}/site-packages"
 
 
-def notebook_environment(cache: Path, packages: tuple[str, ...] | None = None) -> Environment:
+def _notebook_environment(cache: Path, packages: tuple[str, ...] | None = None) -> Environment:
     """Gives the environment; arguments and errors as those of :func:`notebook_machine`."""
-    chosen = tuple(filter(_is_installed, WHERE_INSTALLED)) if packages is None else packages
-    names = sorted(_closure((*ALWAYS, *chosen)))
+    chosen = tuple(filter(_is_installed, _WHERE_INSTALLED)) if packages is None else packages
+    names = sorted(_closure((*_ALWAYS, *chosen)))
     versions = tuple(f"{name}=={metadata.version(name)}" for name in names)
     python = platform.python_version()
     parts = (GENERATION, versions, python, layout.interpreter())
@@ -118,7 +119,7 @@ def _closure(names: Iterable[str]) -> set[str]:
         if name in found:
             continue
         if not _is_installed(name):
-            raise MissingDependency(name, _EXTRA if name in ALWAYS else f"pip install {name}", "a notebook's sandbox")
+            raise MissingDependency(name, _EXTRA if name in _ALWAYS else f"pip install {name}", "a notebook's sandbox")
         found.add(name)
         wanted += _needed_by(name)
     return found

@@ -17,7 +17,7 @@ from bai.envs.notebooks.packages import site_inside
 from bai.envs.sandbox.base import CallResult, Limits, LoadedModule, Sandbox
 from bai.errors import CannotFork, SandboxDied
 
-__all__ = ["CellResult", "CellStatus", "Nursery", "Shell"]
+__all__ = ["CellResult", "Nursery", "Shell"]
 
 CellStatus = Literal["ok", "error", "timeout", "crashed", "memory"]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from bai.envs.repository.tree import Entry
 from bai.envs.sandbox.base import ExecResult
 
-__all__ = ["HOW", "shortened", "tell_result", "writing"]
+__all__ = ["HOW", "handing_in", "shortened", "tell_result", "writing"]
 
 HOW = {
     "bash": """
@@ -65,6 +65,11 @@ def shortened(text: str, most: int) -> str:
     head = most // 2
     tail = most - head
     return f"{text[:head]}\n[{len(text) - most} characters left out here]\n{text[-tail:]}"
+
+
+def handing_in(patch: str) -> str:
+    """Gives the answer that is a unified diff."""
+    return f"````diff\n{patch.removesuffix(chr(10))}\n````"
 
 
 def writing(changes: Mapping[str, Entry | None]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.coding import CodingTask
 from bai.envs.tasks.files import search_path
@@ -17,7 +18,7 @@ from bai.envs.tasks.mbpp import load_mbpp
 from bai.envs.tasks.plus import load_humaneval_plus, load_mbpp_plus
 from bai.envs.tasks.quixbugs import load_quixbugs
 from bai.envs.tasks.rows import load_rows
-from bai.envs.tasks.selection import Stamp, filtered, stamp
+from bai.envs.tasks.selection import filtered
 from bai.errors import ConfigError, TaskSetNotFound
 
 __all__ = ["PUBLIC_SETS", "load_task_set"]

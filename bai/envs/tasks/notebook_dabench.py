@@ -7,28 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bai.envs.tasks.files import Row, read_rows, search_path
+from bai.envs.tasks.files import Row, read_rows
 from bai.envs.tasks.finite import FiniteTaskSet
 from bai.envs.tasks.notebook import Expected, NotebookTask
-from bai.errors import TaskSetNotFound
 
-__all__ = ["find_dabench", "load_dabench"]
-
-
-def find_dabench() -> Path:
-    """Gives the folder that holds it.
-
-    Raises:
-        TaskSetNotFound: It is not on this machine; the message says where to put it.
-    """
-    places = [folder / "dabench" for folder in search_path("notebook")]
-    for place in places:
-        if (place / "questions.jsonl").exists():
-            return place
-    raise TaskSetNotFound(
-        f"task set 'dabench' is not on this machine: put questions.jsonl, labels.jsonl and tables at {places[-1]}, or "
-        f"set BAI_DATA_DIR to a folder that holds them; looked in {', '.join(map(str, places))}"
-    )
+__all__ = ["load_dabench"]
 
 
 def load_dabench(folder: Path) -> FiniteTaskSet[NotebookTask]:

@@ -6,11 +6,13 @@ import functools
 from pathlib import Path
 from typing import Any
 
+from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.finite import FiniteTaskSet
+from bai.envs.tasks.folders import find_files
 from bai.envs.tasks.notebook import NotebookTask
-from bai.envs.tasks.notebook_dabench import find_dabench, load_dabench
-from bai.envs.tasks.selection import Stamp, select, stamp
+from bai.envs.tasks.notebook_dabench import load_dabench
+from bai.envs.tasks.selection import select
 from bai.envs.tasks.tables import TablesTaskSet
 from bai.errors import TaskSetNotFound
 
@@ -38,8 +40,8 @@ def load_notebook_set(name: str, **filters: Any) -> TaskSet[NotebookTask]:
         return TablesTaskSet(**given)
     if name != "dabench":
         raise TaskSetNotFound(f"there is no set {name!r:.100} of notebook tasks; expected {', '.join(NOTEBOOK_SETS)}")
-    folder = find_dabench()
-    return select(_dabench(folder, stamp([folder])), given, ["difficulty"])
+    files = find_files("dabench", "notebook/dabench", "questions.jsonl", "labels.jsonl", "tables")
+    return select(_dabench(files[0].parent, stamp(files)), given, ["difficulty"])
 
 
 @functools.lru_cache(maxsize=4)

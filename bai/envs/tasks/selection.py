@@ -1,9 +1,8 @@
-"""What the loaders of task sets share: telling whether files changed, picking tasks by their metadata, their order."""
+"""What the loaders of task sets share: picking tasks by their metadata, and their order."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,18 +11,9 @@ from bai.envs.tasks.finite import FiniteTaskSet
 from bai.errors import ConfigError
 from bai.types import Task
 
-__all__ = ["Stamp", "filtered", "select", "shuffled", "stamp"]
+__all__ = ["filtered", "select", "shuffled"]
 
 T = TypeVar("T", bound=Task)
-
-Stamp = tuple[tuple[str, int, int], ...]
-"""Files, each with its time of change in nanoseconds and its size in bytes."""
-
-
-def stamp(paths: Iterable[Path]) -> Stamp:
-    """Tells the present state of files, and of what directories hold, from another."""
-    files = (file for path in paths for file in [path, *sorted(path.rglob("*"))] if file.exists())
-    return tuple((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in files)
 
 
 def select(

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.files import Row, read_rows, search_path
 from bai.envs.tasks.finite import FiniteTaskSet
 from bai.envs.tasks.harbor import is_harbor, load_harbor, of_harbor_row
 from bai.envs.tasks.repair import RepairTask
-from bai.envs.tasks.selection import Stamp, filtered, stamp
+from bai.envs.tasks.selection import filtered
 from bai.envs.tasks.swebench_rows import row_of, task_of
 from bai.errors import ConfigError, TaskSetNotFound
 

@@ -6,31 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bai.envs.tools.base import Tool, ToolCall
+from bai.envs.tools.base import SourceSpec, Tool, ToolCall
 from bai.types import JSON, Task
 
-__all__ = ["GoldAction", "SourceSpec", "ToolTask"]
+__all__ = ["GoldAction", "ToolTask"]
 
 GoldAction = tuple[ToolCall, ...] | str
 """One answer of the agent: calls made at once, or text that ends its turn."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceSpec:
-    """A tool source and the state that a task finds it in."""
-
-    source: str
-    """A name of :data:`bai.envs.tools.registry.SOURCES`."""
-    key: str = ""
-    """What the end state is filed under, for a judge; empty for the source's name. Unique within a task."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """What the source is made with; JSON values. Episodes that want the same settings share a source."""
-    setup: Any = None
-    """What :meth:`~bai.envs.tools.base.ToolSource.begin` is given; a JSON value."""
-
-    def __post_init__(self) -> None:
-        if not self.key:
-            object.__setattr__(self, "key", self.source)
 
 
 @dataclass(frozen=True, kw_only=True)

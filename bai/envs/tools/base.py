@@ -1,4 +1,4 @@
-"""The contract of tools: what is declared, what is called, and what answers.
+"""The contract of tools: what is declared, what is called, what came of it, and what answers.
 
 A :class:`Tool` is what the agent is told: a name, a sentence, a JSON Schema. A :class:`ToolCall` is
 what the agent wants. A :class:`ToolSource` answers calls: a database, a sandbox, a server, a simulated
@@ -26,7 +26,7 @@ from typing import Any, Self
 
 from bai.types import JSON
 
-__all__ = ["FAULTS", "Tool", "ToolCall", "ToolSource"]
+__all__ = ["FAULTS", "MadeCall", "SourceSpec", "Tool", "ToolCall", "ToolSource"]
 
 FAULTS = (
     "unreadable",
@@ -78,6 +78,36 @@ class ToolCall:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
         return cls(name=row["name"], arguments=row["arguments"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeCall:
+    """One call that the agent made, and what came of it."""
+
+    call: ToolCall | None
+    """The call; None where none could be read."""
+    fault: str | None = None
+    """One of :data:`FAULTS`, or None where it was answered."""
+    result: str = ""
+    """What the agent was told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec:
+    """A tool source and the state that a task finds it in."""
+
+    source: str
+    """A name of :data:`bai.envs.tools.registry.SOURCES`."""
+    key: str = ""
+    """What the end state is filed under, for a judge; empty for the source's name. Unique within a task."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the source is made with; JSON values. Episodes that want the same settings share a source."""
+    setup: Any = None
+    """What :meth:`ToolSource.begin` is given; a JSON value."""
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            object.__setattr__(self, "key", self.source)
 
 
 class ToolSource(ABC):

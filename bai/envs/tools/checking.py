@@ -181,7 +181,7 @@ def _cached_validator(text: str, name: str, sandbox: str) -> Check:
         raise ConfigError(f"the parameters of tool {name!r} are no JSON Schema: {error.message:.200}") from error
     _expect_local(schema, name)
     closed = {"type": "object", **schema}
-    if not {"additionalProperties", "unevaluatedProperties", "patternProperties"} & closed.keys():
+    if not {"additionalProperties", "unevaluatedProperties"} & closed.keys():
         closed["unevaluatedProperties"] = False
     return _bounded(closed, sandbox)
 

@@ -24,6 +24,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from bai.envs.tools.postgres_databases import import_psycopg
+from bai.envs.tools.redis_databases import import_redis
 from bai.errors import InfraError, MissingDependency
 
 __all__ = ["PostgresServer", "RedisServer"]
@@ -38,7 +40,7 @@ class _Server(ABC):
     """A server's process and its directory; not started by being made. It ends with the block, or with this process.
 
     Raises:
-        MissingDependency: Its programs are not installed.
+        MissingDependency: Its programs, or the library that speaks with it, are not installed.
         InfraError: It did not start; the message holds the end of its log.
     """
 
@@ -193,8 +195,7 @@ class PostgresServer(_Server):
         return [*bounded, str(programs / "postgres"), "-D", str(data), *options]
 
     def _answers(self) -> bool:
-        import psycopg
-
+        psycopg = import_psycopg()
         try:
             psycopg.connect(self.url, connect_timeout=5).close()
         except psycopg.OperationalError:
@@ -253,8 +254,7 @@ class RedisServer(_Server):
         return [program, *options]
 
     def _answers(self) -> bool:
-        import redis
-
+        redis = import_redis()
         with contextlib.closing(redis.Redis.from_url(self.url, socket_timeout=5)) as client:
             try:
                 return bool(client.ping())

@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from bai.envs.sandbox.base import MIB, CallResult, Limits, is_number
+from bai.envs.arguments import expect_counts, expect_one_of, expect_seconds
+from bai.envs.sandbox.base import MIB, CallResult, Limits
 from bai.envs.tools.base import Tool, ToolSource
 from bai.envs.tools.rows import plain_row, plain_tables, told_changes, told_rows
 from bai.envs.tools.workers import Workers, shared_workers
@@ -46,13 +47,9 @@ SQL = "sql"
 
 def check_sql_settings(report: Any, statement_s: Any, most_rows: Any, shown_rows: Any, size_mb: Any) -> None:
     """Refuses settings of a source of SQL that are out of range. Raises ConfigError."""
-    if report not in get_args(Report):
-        raise ConfigError(f"report must be 'tables' or 'result'; got {report!r:.100}")
-    if not is_number(statement_s) or not 0 < statement_s <= 3600:
-        raise ConfigError(f"statement_s must be a number of seconds, at most an hour; got {statement_s!r:.100}")
-    for name, value in (("most_rows", most_rows), ("shown_rows", shown_rows), ("size_mb", size_mb)):
-        if not is_number(value, int) or value < 1:
-            raise ConfigError(f"{name} must be a whole number of at least 1; got {value!r:.100}")
+    expect_one_of("report", report, get_args(Report))
+    expect_seconds(3_600, statement_s=statement_s)
+    expect_counts(most_rows=most_rows, shown_rows=shown_rows, size_mb=size_mb)
 
 
 class SQLiteSource(ToolSource):

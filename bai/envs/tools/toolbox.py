@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from bai.envs.grading.tools.base import MadeCall
-from bai.envs.tasks.tools import SourceSpec, ToolTask
-from bai.envs.tools.base import Tool, ToolCall, ToolSource
+from bai.envs.tools.base import MadeCall, SourceSpec, Tool, ToolCall, ToolSource
 from bai.envs.tools.checking import Checker
 from bai.envs.tools.registry import make_source
 from bai.errors import ConfigError, ToolFault
 
-__all__ = ["Toolbox"]
+__all__ = ["Equipped", "Toolbox"]
+
+
+class Equipped(Protocol):
+    """What is asked of a task here; see :class:`bai.envs.tasks.tools.ToolTask`, which has it."""
+
+    @property
+    def task_id(self) -> str: ...
+    @property
+    def tools(self) -> tuple[Tool, ...]: ...
+    @property
+    def sources(self) -> tuple[SourceSpec, ...]: ...
+    @property
+    def ends_at_answer(self) -> bool: ...
 
 
 class Toolbox:
@@ -52,7 +63,7 @@ class Toolbox:
         """What the agent is told of."""
         return self._declared
 
-    def begin(self, task: ToolTask) -> None:
+    def begin(self, task: Equipped) -> None:
         """Starts an episode: every source in the state that the task wants.
 
         Raises:
@@ -64,16 +75,16 @@ class Toolbox:
         for spec in self._specs(task):
             self._sources[spec.key].begin(spec.setup)
 
-    def restore(self, task: ToolTask, states: Mapping[str, Any]) -> None:
+    def restore(self, task: Equipped, states: Mapping[str, Any]) -> None:
         """Goes to the states that :meth:`get_states` gave. Raises as :meth:`begin`."""
         self._lay_out(task)
         for key, state in states.items():
             self._sources[key].set_state(state)
 
-    def _specs(self, task: ToolTask) -> tuple[SourceSpec, ...]:
+    def _specs(self, task: Equipped) -> tuple[SourceSpec, ...]:
         return (*task.sources, *self._extra)
 
-    def _lay_out(self, task: ToolTask) -> None:
+    def _lay_out(self, task: Equipped) -> None:
         specs = self._specs(task)
         self._sources = {}
         taken: set[str] = set()
@@ -90,7 +101,7 @@ class Toolbox:
             raise ConfigError(f"task {task.task_id}: no source answers the tool {orphans[0]!r}")
         self._checker = Checker(self._declared, self._sandbox)
 
-    def _own(self, task: ToolTask) -> dict[str, ToolSource]:
+    def _own(self, task: Equipped) -> dict[str, ToolSource]:
         owners: dict[str, ToolSource] = {}
         for source in self._sources.values():
             for tool in source.tools():

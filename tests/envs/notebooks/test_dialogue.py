@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bai.envs.grading.notebook import judge
-from bai.envs.notebooks.dialogue import RETRY, prune_failures, read_action, tell_observation
+from bai.envs.notebooks.dialogue import RETRY, prune_failures, read_action, tell_observation, write_answer, write_step
 from bai.envs.notebooks.structure import CHECKS, structure_score
 from bai.envs.tasks.notebook import Expected
 from bai.types import Message
@@ -17,6 +17,24 @@ STEP = (
     "<action_input>\nprint(1)\n</action_input>\n</step>"
 )
 STOP = "<stop_analysis>\n<thought>Seen.</thought>\n<answer>\n@x[1]\n</answer>\n</stop_analysis>"
+
+
+WORDS = st.text(alphabet="abc 123=()[]@'\"", min_size=1).map(str.strip).filter(bool)
+
+
+class TestWriting:
+    """What the gold answers say."""
+
+    def test_it_is_the_form_that_is_asked_for(self) -> None:
+        """Letter by letter, and nothing is missing in it."""
+        assert (write_step("Look.", "print(1)"), write_answer("Seen.", "@x[1]")) == (STEP, STOP)
+
+    @given(thought=WORDS, body=WORDS)
+    def test_it_is_read_as_it_was_meant(self, thought: str, body: str) -> None:
+        """A thought with code or with an answer."""
+        for kind, text in (("run", write_step(thought, body)), ("answer", write_answer(thought, body))):
+            said = read_action(text)
+            assert (said.kind, said.thought, said.body) == (kind, thought, body)
 
 
 class TestReading:

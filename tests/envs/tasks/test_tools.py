@@ -7,8 +7,8 @@ import json
 import pytest
 
 from bai.envs.tasks.tool_sets import load_tool_set
-from bai.envs.tasks.tools import SourceSpec, ToolTask
-from bai.envs.tools.base import Tool, ToolCall
+from bai.envs.tasks.tools import ToolTask
+from bai.envs.tools.base import SourceSpec, Tool, ToolCall
 from bai.errors import ConfigError, TaskSetNotFound
 
 CALL = ToolCall(name="f", arguments={"x": [1, {"y": None}]})

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from bai.envs.grading.mathematics.tokens import Token
 from bai.envs.grading.mathematics.tree import Kind, Node, Unreadable
 
-__all__ = ["MAX_DEPTH", "MAX_NODES", "Cursor"]
+__all__ = ["MAX_DEPTH", "Cursor"]
 
 MAX_DEPTH = 40
 """Deepest nesting."""
-MAX_NODES = 1_000
+_MAX_NODES = 1_000
 """Most nodes of an answer."""
 
 
@@ -66,8 +66,8 @@ class Cursor:
     def node(self, kind: Kind, *parts: Node, value: str = "") -> Node:
         """Makes a node, within the bound on their number."""
         self._count += 1
-        if self._count > MAX_NODES:
-            raise Unreadable(f"it has over {MAX_NODES} parts")
+        if self._count > _MAX_NODES:
+            raise Unreadable(f"it has over {_MAX_NODES} parts")
         return Node(kind, parts, value)
 
     def deeper(self, parse: Callable[[], Node]) -> Node:

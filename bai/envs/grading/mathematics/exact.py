@@ -9,9 +9,9 @@ from math import comb, factorial, gcd, lcm
 
 from bai.envs.grading.mathematics.tree import Node
 
-__all__ = ["MAX_BITS", "TooLarge", "plain_number", "rational"]
+__all__ = ["TooLarge", "plain_number", "rational"]
 
-MAX_BITS = 20_000
+_MAX_BITS = 20_000
 """Most bits of a numerator or a denominator: six thousand digits."""
 _MAX_FACTORIAL = 1_000
 
@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"\$?\s?(-?)\s?\$?\s?(\d{1,60}|\d{1,3}(?:,\d{3}){1,15})(?:\.
 
 
 class TooLarge(ArithmeticError):
-    """A value is beyond :data:`MAX_BITS`."""
+    """A value is too long to be worked with exactly."""
 
 
 def plain_number(text: str) -> Fraction | None:
@@ -55,7 +55,7 @@ def rational(tree: Node) -> Fraction | None:
 
 
 def _bounded(value: Fraction) -> Fraction:
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > _MAX_BITS:
         raise TooLarge("a number is too large")
     return value
 
@@ -83,7 +83,7 @@ def _power(tree: Node, values: list[Fraction]) -> Fraction | None:
     if exponent.denominator != 1 or (base == 0 and exponent <= 0):
         return None
     bits = max(base.numerator.bit_length(), base.denominator.bit_length())
-    if abs(exponent.numerator) * bits > 2 * MAX_BITS and abs(base) not in (0, 1):
+    if abs(exponent.numerator) * bits > 2 * _MAX_BITS and abs(base) not in (0, 1):
         raise TooLarge("a power is too large")
     if abs(base) == 1:
         return base if exponent.numerator % 2 else Fraction(1)

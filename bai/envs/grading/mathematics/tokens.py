@@ -13,11 +13,11 @@ from typing import Literal
 from bai.envs.grading.mathematics.tree import Unreadable
 from bai.envs.grading.mathematics.units import SHORT_UNITS, read_unit
 
-__all__ = ["MAX_CHARS", "MAX_DIGITS", "Token", "tidy", "tokenize"]
+__all__ = ["MAX_CHARS", "Token", "tidy", "tokenize"]
 
 MAX_CHARS = 2_000
 """Longest answer that is read."""
-MAX_DIGITS = 400
+_MAX_DIGITS = 400
 """Most digits of a number in an answer."""
 
 TokenKind = Literal["number", "name", "sign", "words", "unit", "end"]
@@ -141,8 +141,8 @@ def _guarded(text: str) -> str:
 def _tokens_of(match: re.Match[str], spaced: bool, before: list[Token]) -> list[Token]:
     kind, text = match.lastgroup, match[match.lastgroup or 0]
     if kind in ("number", "repeating"):
-        if len(text) > MAX_DIGITS:
-            raise Unreadable(f"a number has over {MAX_DIGITS} digits")
+        if len(text) > _MAX_DIGITS:
+            raise Unreadable(f"a number has over {_MAX_DIGITS} digits")
         return [Token("number", text, spaced)]
     if kind == "words":
         unit = read_unit(text)

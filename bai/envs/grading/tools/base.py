@@ -9,13 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, Self
 
 from bai.envs.tasks.tools import ToolTask
-from bai.envs.tools.base import ToolCall
+from bai.envs.tools.base import MadeCall
 from bai.types import Verdict
 
-__all__ = ["MEASURES", "Judge", "Judgement", "MadeCall", "Record", "TurnRecord"]
+__all__ = ["MEASURES", "Judge", "Judgement", "Record", "TurnRecord"]
 
 MEASURES = ("exact_calls", "arguments", "irrelevance", "end_state")
 """Names of reward terms that mean the same whoever judges, each in [0, 1], and absent where the task has none of it:
@@ -26,18 +26,6 @@ something was said (1.0 or 0.0); ``end_state``: what was left behind, or handed 
 
 
 @dataclass(frozen=True, kw_only=True)
-class MadeCall:
-    """One call that the agent made, and what came of it."""
-
-    call: ToolCall | None
-    """The call; None where none could be read."""
-    fault: str | None = None
-    """One of :data:`bai.envs.tools.base.FAULTS`, or None where it was answered."""
-    result: str = ""
-    """What the agent was told."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class TurnRecord:
     """What the agent did about one message of the user."""
 
@@ -45,8 +33,6 @@ class TurnRecord:
     """In order."""
     answer: str | None = None
     """The text that ended the turn; None where the episode ended before."""
-    states: Mapping[str, Any] = field(default_factory=dict)
-    """End state of each source after this turn; only for judges with ``wants_states``, else empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +60,15 @@ class Judgement:
     terms: Mapping[str, float] = field(default_factory=dict)
     """Some of :data:`MEASURES`, and whatever else the judge tells."""
 
+    @classmethod
+    def of(cls, wrong: str, terms: Mapping[str, float]) -> Self:
+        """Gives 1.0 where nothing is wrong, and else 0.0 with what is, in 500 characters at most."""
+        verdict = Verdict(status="failed" if wrong else "passed", score=float(not wrong), detail=wrong[:500])
+        return cls(verdict=verdict, terms=terms)
+
 
 class Judge(ABC):
     """Holds a record against what a task expects; without state of its own."""
-
-    wants_states: ClassVar[bool] = False
-    """Whether it looks at the sources' states after each turn."""
 
     @abstractmethod
     def judge(self, task: ToolTask, record: Record) -> Judgement:

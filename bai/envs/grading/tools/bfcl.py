@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from typing import Any
 
 from bai.envs.grading.tools.base import Judge, Judgement, Record, TurnRecord
-from bai.envs.grading.tools.matching import TYPES, WantedCall, argument_share, mismatch
+from bai.envs.grading.tools.matching import WantedCall, argument_share, mismatch
 from bai.envs.grading.tools.measures import call_terms, said_so
+from bai.envs.tasks.bfcl.schema import TYPES
 from bai.envs.tasks.tools import ToolTask
 from bai.envs.tools.base import ToolCall, ToolSource
 from bai.envs.tools.registry import make_source
 from bai.errors import ConfigError, ToolFault
-from bai.types import Verdict
 
 __all__ = ["BFCLCallsJudge", "BFCLTurnsJudge"]
 
@@ -30,11 +30,11 @@ class BFCLCallsJudge(Judge):
         wanted, made = _wanted(task), record.calls()
         if not wanted:
             said = said_so(record)
-            return _judgement(None if said else "a tool was called, or nothing was said", {"irrelevance": float(said)})
+            return Judgement.of("" if said else "a tool was called, or nothing was said", {"irrelevance": float(said)})
         calls = [entry.call for entry in made if entry.call is not None]
         fault = "a call could not be read" if len(calls) < len(made) else mismatch(calls, wanted)
         terms = {"exact_calls": float(fault is None), "arguments": argument_share(calls, wanted)}
-        return _judgement(fault, terms)
+        return Judgement.of(fault or "", terms)
 
 
 class BFCLTurnsJudge(Judge):
@@ -55,7 +55,7 @@ class BFCLTurnsJudge(Judge):
             same = not record.unreadable and record.end_states == gold.states()
         wrong = next((number for number, fault in enumerate(faults) if fault), len(faults))
         terms = {**call_terms(task, record), "end_state": float(same), "turns": wrong / len(faults)}
-        return _judgement(f"turn {wrong + 1}: {faults[wrong]}" if wrong < len(faults) else None, terms)
+        return Judgement.of(f"turn {wrong + 1}: {faults[wrong]}" if wrong < len(faults) else "", terms)
 
 
 class _World:
@@ -129,9 +129,3 @@ def _wanted(task: ToolTask) -> list[WantedCall]:
     if unknown:
         raise ConfigError(f"task {task.task_id!r} has the types {sorted(unknown)}; BFCL knows {', '.join(TYPES)}")
     return found
-
-
-def _judgement(fault: str | None, terms: Mapping[str, float]) -> Judgement:
-    if fault is None:
-        return Judgement(verdict=Verdict(status="passed", score=1.0, detail=""), terms=terms)
-    return Judgement(verdict=Verdict(status="failed", score=0.0, detail=fault), terms=terms)

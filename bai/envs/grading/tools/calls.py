@@ -6,7 +6,6 @@ from bai.envs.grading.tools.base import Judge, Judgement, Record
 from bai.envs.grading.tools.measures import call_terms
 from bai.envs.tasks.tools import ToolTask
 from bai.errors import ConfigError
-from bai.types import Verdict
 
 __all__ = ["CallsJudge"]
 
@@ -23,7 +22,4 @@ class CallsJudge(Judge):
             raise ConfigError(f"task {task.task_id}: the judge 'calls' expects nothing but the gold calls")
         terms = call_terms(task, record)
         right = bool(terms.get("exact_calls", terms.get("irrelevance"))) and len(record.turns) > len(task.later)
-        detail = "" if right else "the calls are others than those asked for"
-        return Judgement(
-            verdict=Verdict(status="passed" if right else "failed", score=float(right), detail=detail), terms=terms
-        )
+        return Judgement.of("" if right else "the calls are others than those asked for", terms)

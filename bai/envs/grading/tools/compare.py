@@ -8,7 +8,7 @@ from typing import Any
 
 from bai.envs.tools.base import ToolCall
 
-__all__ = ["argument_share", "paired", "same_call", "same_calls", "same_value"]
+__all__ = ["argument_share", "paired", "same_calls", "same_value"]
 
 _CLOSE = 1e-6
 """How far two numbers that are not whole may be apart, relatively: databases sum in orders of their own."""
@@ -35,7 +35,7 @@ def _close(one: float, other: float) -> bool:
         return False
 
 
-def same_call(actual: ToolCall, expected: ToolCall) -> bool:
+def _same_call(actual: ToolCall, expected: ToolCall) -> bool:
     """Whether two calls are of the same tool with equal arguments."""
     return actual.name == expected.name and same_value(actual.arguments, expected.arguments)
 
@@ -46,7 +46,7 @@ def same_calls(actual: Sequence[ToolCall], expected: Sequence[ToolCall]) -> bool
         return False
     left = list(actual)
     for wanted in expected:
-        found = next((index for index, call in enumerate(left) if same_call(call, wanted)), None)
+        found = next((index for index, call in enumerate(left) if _same_call(call, wanted)), None)
         if found is None:
             return False
         del left[found]

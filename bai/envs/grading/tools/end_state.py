@@ -10,7 +10,6 @@ from bai.envs.grading.tools.compare import same_value
 from bai.envs.grading.tools.measures import call_terms, said_so
 from bai.envs.tasks.tools import ToolTask
 from bai.errors import ConfigError
-from bai.types import Verdict
 
 __all__ = ["EndStateJudge"]
 
@@ -28,13 +27,11 @@ class EndStateJudge(Judge):
     def judge(self, task: ToolTask, record: Record) -> Judgement:
         states, said = _read(task)
         wrong = record.unreadable or _wrong(task, record, states, said)
-        right = not wrong
-        verdict = Verdict(status="passed" if right else "failed", score=float(right), detail=wrong[:500])
         terms = call_terms(task, record)
         if states:
             kept = not record.unreadable and all(same_value(record.end_states.get(key), states[key]) for key in states)
             terms["end_state"] = float(kept)
-        return Judgement(verdict=verdict, terms=terms)
+        return Judgement.of(wrong, terms)
 
 
 _NUMBER = re.compile(r"-?\d{1,300}(?:\.\d{1,300})?")

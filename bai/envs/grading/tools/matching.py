@@ -21,24 +21,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bai.envs.grading.tools.compare import paired
+from bai.envs.tasks.bfcl.schema import OPTIONAL, TYPES
 from bai.envs.tools.base import ToolCall
 
-__all__ = ["OPTIONAL", "TYPES", "WantedCall", "allows", "argument_share", "fits", "mismatch"]
-
-OPTIONAL = ""
-"""Among the right values of a parameter: it may be left out."""
-
-TYPES: dict[str, type] = {
-    "string": str,
-    "integer": int,
-    "float": float,
-    "boolean": bool,
-    "array": list,
-    "tuple": list,
-    "dict": dict,
-    "any": str,
-}
-"""BFCL's types to those of JSON values."""
+__all__ = ["WantedCall", "allows", "argument_share", "fits", "mismatch"]
 
 _WHOLE = 2**1000
 """Whole numbers below this have a float."""

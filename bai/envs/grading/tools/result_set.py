@@ -8,7 +8,6 @@ from bai.envs.grading.tools.base import Judge, Judgement, Record
 from bai.envs.grading.tools.result_sets import same_result_set
 from bai.envs.tasks.tools import ToolTask
 from bai.errors import ConfigError
-from bai.types import Verdict
 
 __all__ = ["ResultSetJudge"]
 
@@ -28,9 +27,7 @@ class ResultSetJudge(Judge):
             wrong = record.unreadable or "no query gave a result"
         else:
             wrong = "" if same_result_set(found, expected) else "the result is another"
-        right = not wrong
-        verdict = Verdict(status="passed" if right else "failed", score=float(right), detail=wrong[:500])
-        return Judgement(verdict=verdict, terms={"end_state": float(right)})
+        return Judgement.of(wrong, {"end_state": float(not wrong)})
 
 
 def _read(task: ToolTask) -> tuple[dict[str, Any], str]:

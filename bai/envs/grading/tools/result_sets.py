@@ -19,9 +19,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["MOST_TRIES", "same_result_set"]
+__all__ = ["same_result_set"]
 
-MOST_TRIES = 2_000
+_MOST_TRIES = 2_000
 """Most ways to pair columns that are looked at, before the results count as different."""
 
 Cell = tuple[int, Any]
@@ -92,7 +92,7 @@ def _pair(actual: list[Column], expected: list[Column], groups: list[slice]) -> 
             if actual[index] in seen:
                 continue  # the same column again
             seen.add(actual[index])
-            if next(tries) >= MOST_TRIES:
+            if next(tries) >= _MOST_TRIES:
                 return False
             if fits((*chosen, index)) and search((*chosen, index)):
                 return True

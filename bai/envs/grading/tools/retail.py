@@ -11,7 +11,6 @@ from bai.envs.grading.tools.compare import same_value
 from bai.envs.grading.tools.measures import call_terms
 from bai.envs.tasks.tools import ToolTask
 from bai.errors import ConfigError
-from bai.types import Verdict
 
 __all__ = ["MOST_SAID", "RetailJudge"]
 
@@ -45,9 +44,8 @@ class RetailJudge(Judge):
             wrong = "the user was not told all that had to be told"
         elif not any(state.values()) and (len(answers) <= len(task.later) or not all(map(str.strip, answers))):
             wrong = "nothing was to be changed, and that was to be said"
-        verdict = Verdict(status="failed" if wrong else "passed", score=float(not wrong), detail=wrong[:500])
         terms = {**call_terms(task, record), "end_state": float(kept), **({"communicated": told} if wanted else {})}
-        return Judgement(verdict=verdict, terms=terms)
+        return Judgement.of(wrong, terms)
 
 
 def _read(task: ToolTask) -> tuple[dict[str, Any], Sequence[str]]:

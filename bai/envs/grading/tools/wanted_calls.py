@@ -7,11 +7,10 @@ from typing import Any
 
 from bai.envs.grading.tools.base import Judge, Judgement, Record
 from bai.envs.grading.tools.compare import paired
-from bai.envs.grading.tools.loose import is_empty, loosely_equal
 from bai.envs.tasks.tools import ToolTask
 from bai.envs.tools.base import ToolCall
+from bai.envs.tools.loose import is_empty, loosely_equal
 from bai.errors import ConfigError
-from bai.types import Verdict
 
 __all__ = ["WantedCallsJudge"]
 
@@ -23,7 +22,7 @@ class WantedCallsJudge(Judge):
 
     ``expected`` is ``{"calls": [...], "reading": [...]}``. A wanted call is ``{"name", "arguments", "free", "defaults",
     "optional"}``: its ``arguments`` have to be given, and say the same
-    (:func:`~bai.envs.grading.tools.loose.loosely_equal`); those in ``free`` may be anything, or be left out; any other
+    (:func:`~bai.envs.tools.loose.loosely_equal`); those in ``free`` may be anything, or be left out; any other
     may only be empty, or what ``defaults`` has for it. An ``optional`` call need not be made. The functions in
     ``reading`` change nothing: one more call of them is forgiven for each wanted call. A call that was refused, by its
     schema or by the API, counts for nothing.
@@ -44,11 +43,8 @@ class WantedCallsJudge(Judge):
             wrong = f"{changing[0].name!r:.80} was called beyond what was wanted"
         else:
             wrong = "too many calls" if len(extra) > len(wanted) else ""
-        score = float(not wrong)
-        terms = {"exact_calls": float(not wrong and not extra), "end_state": score, **_share(made, wanted)}
-        return Judgement(
-            verdict=Verdict(status="failed" if wrong else "passed", score=score, detail=wrong), terms=terms
-        )
+        terms = {"exact_calls": float(not wrong and not extra), "end_state": float(not wrong), **_share(made, wanted)}
+        return Judgement.of(wrong, terms)
 
 
 def _read(task: ToolTask) -> tuple[Sequence[Wanted], Sequence[str]]:

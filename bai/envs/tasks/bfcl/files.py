@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from bai.envs.tasks.files import Row, read_rows
 from bai.envs.tasks.folders import find_files
 
-__all__ = ["answered", "named", "rows"]
+__all__ = ["answered", "find_bfcl", "named", "rows"]
 
 
-def rows(name: str) -> dict[str, Row]:
+def find_bfcl(*names: str) -> tuple[Path, ...]:
+    """Finds files of BFCL's, by their paths in its folder.
+
+    Raises:
+        TaskSetNotFound: One is not on this machine; the message says where to put them.
+    """
+    return find_files("bfcl", "tools/bfcl", *names)
+
+
+def rows(path: Path) -> dict[str, Row]:
     """Gives the rows of a file by their ids (function docs: by their names), in its order.
 
     Raises:
-        TaskSetNotFound: It is not on this machine; the message says where to put it.
         MalformedRow: A row breaks the format, or an id comes twice.
     """
     found: dict[str, Row] = {}
-    (path,) = find_files("bfcl", "tools/bfcl", name)
     for row in read_rows(path):
         key = row.text("id" if "id" in row else "name")
         if key in found:
@@ -28,19 +36,18 @@ def rows(name: str) -> dict[str, Row]:
     return found
 
 
-def answered(name: str) -> list[tuple[Row, Row]]:
-    """Gives the rows of ``NAME.jsonl`` with those of ``NAME_answers.jsonl``, by id.
+def answered(questions: Path, answers: Path) -> list[tuple[Row, Row]]:
+    """Gives the rows of one file with those of another, by id.
 
     Raises:
-        TaskSetNotFound: One of the files is not on this machine.
         MalformedRow: A row breaks the format, or has no answer.
     """
-    answers = rows(f"{name}_answers.jsonl")
+    given = rows(answers)
     pairs = []
-    for key, row in rows(f"{name}.jsonl").items():
-        if key not in answers:
-            raise row.malformed("id", f"{key!r} has no row in {name}_answers.jsonl")
-        pairs.append((row, answers[key]))
+    for key, row in rows(questions).items():
+        if key not in given:
+            raise row.malformed("id", f"{key!r} has no row in {answers.name}")
+        pairs.append((row, given[key]))
     return pairs
 
 

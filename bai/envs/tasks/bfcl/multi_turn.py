@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
+from pathlib import Path
 
+from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.bfcl.expressions import read_call
-from bai.envs.tasks.bfcl.files import answered, named, rows
+from bai.envs.tasks.bfcl.files import answered, find_bfcl, named, rows
 from bai.envs.tasks.bfcl.schema import declaration
 from bai.envs.tasks.files import Row
 from bai.envs.tasks.finite import FiniteTaskSet
-from bai.envs.tasks.tools import GoldAction, SourceSpec, ToolTask
-from bai.envs.tools.base import Tool, ToolCall
+from bai.envs.tasks.tools import GoldAction, ToolTask
+from bai.envs.tools.base import SourceSpec, Tool, ToolCall
 from bai.errors import ConfigError
 
 __all__ = ["APIS", "LEFT_OUT", "load_bfcl_multi_turn"]
@@ -38,17 +41,27 @@ _DONE = "Done."
 def load_bfcl_multi_turn() -> FiniteTaskSet[ToolTask]:
     """Loads BFCL's ``multi_turn_base``, without the rows of :data:`LEFT_OUT`.
 
+    Its files are read again only if they changed.
+
     Raises:
         TaskSetNotFound: Its files, or the function docs in ``multi_turn_func_doc``, are not on this machine.
         MalformedRow: A row breaks the format, or its gold calls cannot be read.
     """
-    docs = {name: _docs(file) for name, (_, file) in APIS.items()}
-    pairs = [(row, answer) for row, answer in answered("multi_turn_base") if row["id"] not in LEFT_OUT]
+    docs = (f"multi_turn_func_doc/{file}" for _, file in APIS.values())
+    paths = find_bfcl("multi_turn_base.jsonl", "multi_turn_base_answers.jsonl", *docs)
+    return _load(paths, stamp(paths))
+
+
+@functools.lru_cache(maxsize=2)
+def _load(paths: tuple[Path, ...], stamp: Stamp) -> FiniteTaskSet[ToolTask]:
+    questions, answers, *files = paths
+    docs = {name: _docs(path) for name, path in zip(APIS, files, strict=True)}
+    pairs = [(row, answer) for row, answer in answered(questions, answers) if row["id"] not in LEFT_OUT]
     return FiniteTaskSet("bfcl_multi_turn", (_task(row, answer, docs) for row, answer in pairs))
 
 
-def _docs(file: str) -> dict[str, Tool]:
-    return {name: _doc(row) for name, row in rows(f"multi_turn_func_doc/{file}").items()}
+def _docs(path: Path) -> dict[str, Tool]:
+    return {name: _doc(row) for name, row in rows(path).items()}
 
 
 def _doc(row: Row) -> Tool:

@@ -1,14 +1,28 @@
-"""From BFCL's function docs, whose types are Python's in part, to declarations in JSON Schema."""
+"""BFCL's words for values and types, and its function docs, whose types are Python's in part, as JSON Schema."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from bai.envs.grading.tools.matching import TYPES
 from bai.envs.tools.base import Tool
 
-__all__ = ["declaration", "json_schema"]
+__all__ = ["OPTIONAL", "TYPES", "declaration", "json_schema"]
+
+OPTIONAL = ""
+"""Among the right values of a parameter: it may be left out."""
+
+TYPES: dict[str, type] = {
+    "string": str,
+    "integer": int,
+    "float": float,
+    "boolean": bool,
+    "array": list,
+    "tuple": list,
+    "dict": dict,
+    "any": str,
+}
+"""BFCL's types to those of JSON values."""
 
 _TYPES = {"dict": "object", "float": "number", "tuple": "array"}
 _KEPT = ("description", "default", "enum", "format", "maximum", "minimum", "minItems", "maxItems", "required")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from bai.envs.grading.tools.matching import OPTIONAL
-from bai.envs.tasks.bfcl.files import answered, named, rows
-from bai.envs.tasks.bfcl.schema import declaration
+from bai.envs.stamps import Stamp, stamp
+from bai.envs.tasks.bfcl.files import answered, find_bfcl, named, rows
+from bai.envs.tasks.bfcl.schema import OPTIONAL, declaration
 from bai.envs.tasks.files import Row
 from bai.envs.tasks.finite import FiniteTaskSet
 from bai.envs.tasks.tools import ToolTask
@@ -27,29 +29,29 @@ NO_TOOL_FITS = "None of these tools fits this request."
 
 
 def load_bfcl_simple() -> FiniteTaskSet[ToolTask]:
-    """Loads BFCL's ``simple_python``: one function, one call.
+    """Loads BFCL's ``simple_python``: one function, one call. Files are read again only if they changed.
 
     Raises:
         TaskSetNotFound: Its files are not on this machine.
         MalformedRow: A row breaks the format.
     """
-    return _load("simple", "simple_python")
+    return _answered("simple", "simple_python")
 
 
 def load_bfcl_multiple() -> FiniteTaskSet[ToolTask]:
     """Loads BFCL's ``multiple``: several functions, one call. Raises as :func:`load_bfcl_simple` does."""
-    return _load("multiple", "multiple")
+    return _answered("multiple", "multiple")
 
 
 def load_bfcl_parallel() -> FiniteTaskSet[ToolTask]:
     """Loads BFCL's ``parallel``: one function, several calls. Raises as :func:`load_bfcl_simple` does."""
-    return _load("parallel", "parallel")
+    return _answered("parallel", "parallel")
 
 
 def load_bfcl_irrelevance() -> FiniteTaskSet[ToolTask]:
     """Loads BFCL's ``irrelevance``: no function fits. Raises as :func:`load_bfcl_simple` does."""
-    tasks = (_task("irrelevance", row, []) for row in rows("irrelevance.jsonl").values())
-    return FiniteTaskSet("bfcl_irrelevance", tasks)
+    paths = find_bfcl("irrelevance.jsonl")
+    return _load("irrelevance", paths, stamp(paths))
 
 
 def gold_call(name: str, allowed: Mapping[str, Sequence[Any]], required: Sequence[str] = ()) -> ToolCall:
@@ -58,8 +60,18 @@ def gold_call(name: str, allowed: Mapping[str, Sequence[Any]], required: Sequenc
     return ToolCall(name=name, arguments={key: _first(values) for key, values in wanted.items()})
 
 
-def _load(category: str, file: str) -> FiniteTaskSet[ToolTask]:
-    tasks = (_task(category, row, answer.items_of("ground_truth", dict)) for row, answer in answered(file))
+def _answered(category: str, file: str) -> FiniteTaskSet[ToolTask]:
+    paths = find_bfcl(f"{file}.jsonl", f"{file}_answers.jsonl")
+    return _load(category, paths, stamp(paths))
+
+
+@functools.lru_cache(maxsize=8)
+def _load(category: str, paths: tuple[Path, ...], stamp: Stamp) -> FiniteTaskSet[ToolTask]:
+    """Reads questions and, from the second of the files if there is one, their answers."""
+    if len(paths) == 1:
+        tasks = [_task(category, row, []) for row in rows(*paths).values()]
+    else:
+        tasks = [_task(category, row, answer.items_of("ground_truth", dict)) for row, answer in answered(*paths)]
     return FiniteTaskSet(f"bfcl_{category}", tasks)
 
 

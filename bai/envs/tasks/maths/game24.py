@@ -9,7 +9,7 @@ easiest.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from bai.envs.tasks.finite import FiniteTaskSet
 from bai.envs.tasks.maths.task import MathTask
 from bai.errors import MalformedRow
 
-__all__ = ["TARGET", "combine", "load_game24", "puzzle"]
+__all__ = ["TARGET", "combine", "load_game24"]
 
 TARGET = 24
 _TEST = range(901, 1001)
@@ -57,14 +57,9 @@ def _task(rank: int, numbers: tuple[int, ...], count: int) -> MathTask:
         "split": "test" if rank in _TEST else "train",
         "difficulty": 1 + (rank - 1) * 5 // count,
     }
-    return puzzle(f"game24/{rank}", numbers, metadata)
-
-
-def puzzle(task_id: str, numbers: tuple[int, ...], metadata: Mapping[str, object]) -> MathTask:
-    """Makes the task of combining numbers to 24."""
     listed = " ".join(map(str, numbers))
     return MathTask(
-        task_id=task_id,
+        task_id=f"game24/{rank}",
         prompt=f"Combine the numbers {listed} with +, -, * and / to get 24. Use each number exactly once.",
         metadata=metadata,
         gold=str(TARGET),

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.files import search_path
 from bai.envs.tasks.finite import FiniteTaskSet
@@ -15,7 +16,7 @@ from bai.envs.tasks.maths.game24 import load_game24
 from bai.envs.tasks.maths.gsm8k import load_gsm8k
 from bai.envs.tasks.maths.math500 import load_math500
 from bai.envs.tasks.maths.task import MathTask
-from bai.envs.tasks.selection import Stamp, select, stamp
+from bai.envs.tasks.selection import select
 from bai.errors import ConfigError, TaskSetNotFound
 
 __all__ = ["PUBLIC_MATH_SETS", "load_math_set"]

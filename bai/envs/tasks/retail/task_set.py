@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.files import Row, read_rows
 from bai.envs.tasks.finite import FiniteTaskSet
 from bai.envs.tasks.folders import find_files
 from bai.envs.tasks.retail.user import messages
-from bai.envs.tasks.selection import Stamp, stamp
-from bai.envs.tasks.tools import SourceSpec, ToolTask
-from bai.envs.tools.base import ToolCall
+from bai.envs.tasks.tools import ToolTask
+from bai.envs.tools.base import SourceSpec, ToolCall
 from bai.envs.tools.retail import RetailSource
 from bai.errors import ToolFault
 

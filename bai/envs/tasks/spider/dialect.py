@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from bai.errors import DataError
 
-__all__ = ["Token", "quoted", "quoted_name", "quoted_text", "statements", "to_sqlite", "tokens"]
+__all__ = ["Token", "quoted", "quoted_name", "statements", "to_sqlite", "tokens"]
 
 Kind = Literal["word", "number", "text", "name", "sign", "space"]
 
@@ -86,7 +86,7 @@ def statements(sql: str) -> Iterator[list[Token]]:
         yield statement
 
 
-def quoted_text(value: str) -> str:
+def _quoted_text(value: str) -> str:
     """Writes a text as a literal of SQLite."""
     return "'" + value.replace("'", "''") + "'"
 
@@ -98,7 +98,7 @@ def quoted_name(value: str) -> str:
 
 def quoted(pieces: Iterable[Token]) -> str:
     """Writes tokens in SQLite's dialect: texts in single quotes, names in double ones, all else as it is."""
-    write = {"text": quoted_text, "name": quoted_name}
+    write = {"text": _quoted_text, "name": quoted_name}
     return "".join(write.get(token.kind, str)(token.value) for token in pieces).strip()
 
 

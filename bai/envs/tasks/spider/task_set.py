@@ -14,15 +14,15 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.files import Row, read_rows
 from bai.envs.tasks.finite import FiniteTaskSet
 from bai.envs.tasks.folders import find_files
-from bai.envs.tasks.selection import Stamp, stamp
 from bai.envs.tasks.spider.databases import open_read_only, schema, sqlite_files
 from bai.envs.tasks.spider.dialect import to_sqlite
 from bai.envs.tasks.spider.gold import expected_result
-from bai.envs.tasks.tools import SourceSpec, ToolTask
-from bai.envs.tools.base import ToolCall
+from bai.envs.tasks.tools import ToolTask
+from bai.envs.tools.base import SourceSpec, ToolCall
 from bai.errors import DataError
 
 __all__ = ["load_spider"]

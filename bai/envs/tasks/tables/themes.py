@@ -13,8 +13,6 @@ class Theme:
 
     table: str
     """The main table."""
-    row: str
-    """What a row of it is."""
     group: str
     """A column of kinds."""
     groups: tuple[str, ...]
@@ -45,7 +43,6 @@ _DIRECTIONS = ("north", "east", "south", "west")
 TRAIN = (
     Theme(
         table="sales",
-        row="sale",
         group="product",
         groups=("lamp", "chair", "table", "shelf", "rug"),
         place="store",
@@ -58,7 +55,6 @@ TRAIN = (
     ),
     Theme(
         table="harvests",
-        row="harvest",
         group="crop",
         groups=("wheat", "barley", "oats", "rye", "maize"),
         place="farm",
@@ -71,7 +67,6 @@ TRAIN = (
     ),
     Theme(
         table="trips",
-        row="trip",
         group="vehicle",
         groups=("bus", "tram", "train", "ferry"),
         place="depot",
@@ -84,7 +79,6 @@ TRAIN = (
     ),
     Theme(
         table="jobs",
-        row="job",
         group="queue",
         groups=("batch", "urgent", "nightly", "test"),
         place="cluster",
@@ -101,7 +95,6 @@ TRAIN = (
 HELD_OUT = (
     Theme(
         table="loans",
-        row="loan",
         group="genre",
         groups=("crime", "poetry", "travel", "history", "drama"),
         place="library",
@@ -114,7 +107,6 @@ HELD_OUT = (
     ),
     Theme(
         table="visits",
-        row="visit",
         group="species",
         groups=("heron", "kite", "wren", "robin"),
         place="reserve",

@@ -10,7 +10,8 @@ from bai.envs.tasks.tool_work.kinds import KINDS
 from bai.envs.tasks.tool_work.request import Kind, Request
 from bai.envs.tasks.tool_work.words import OUTSIDE
 from bai.envs.tasks.tool_work.world import World, draw_world
-from bai.envs.tasks.tools import GoldAction, SourceSpec, ToolTask
+from bai.envs.tasks.tools import GoldAction, ToolTask
+from bai.envs.tools.base import SourceSpec
 
 __all__ = ["DIFFICULTIES", "LETTERS", "build"]
 

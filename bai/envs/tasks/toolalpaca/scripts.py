@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bai.envs.grading.tools.loose import says
 from bai.envs.tasks.toolalpaca.documentation import Function, types_of
 from bai.envs.tasks.toolalpaca.golden import ASK, GoldCall, Placeholder
 from bai.envs.tools.base import ToolCall
+from bai.envs.tools.loose import says
 from bai.types import JSON
 
 __all__ = ["Script", "write_script"]

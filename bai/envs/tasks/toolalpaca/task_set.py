@@ -11,14 +11,15 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.files import Row, read_rows
 from bai.envs.tasks.finite import FiniteTaskSet
 from bai.envs.tasks.folders import find_files
-from bai.envs.tasks.selection import Stamp, stamp
 from bai.envs.tasks.toolalpaca.documentation import Function, functions, widened
 from bai.envs.tasks.toolalpaca.golden import ASK, GoldCall, coerced, parse_call
 from bai.envs.tasks.toolalpaca.scripts import Script, write_script
-from bai.envs.tasks.tools import GoldAction, SourceSpec, ToolTask
+from bai.envs.tasks.tools import GoldAction, ToolTask
+from bai.envs.tools.base import SourceSpec
 
 __all__ = ["load_toolalpaca"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bai.envs.tasks.selection import Stamp, stamp
+from bai.envs.stamps import Stamp, stamp
 from bai.errors import ConfigError, ToolFault
 from bai.types import JSON
 

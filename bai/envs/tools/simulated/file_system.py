@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 from bai.envs.tools.simulated.base import UNSET, SimulatedApi, listed, tool
 from bai.errors import ToolFault
 
-__all__ = ["MAX_CHARACTERS", "MAX_ENTRIES", "FileSystemApi"]
+__all__ = ["MAX_CHARACTERS", "FileSystemApi"]
 
 Node = dict[str, Any]
-MAX_ENTRIES = 5_000
+_MAX_ENTRIES = 5_000
 """Files and directories that fit; copying a directory into its copy would double it without end."""
 MAX_CHARACTERS = 2_000_000
 """Characters that all files together hold at most."""
@@ -242,8 +242,8 @@ class FileSystemApi(SimulatedApi):
 
     def _fits(self) -> None:
         entries = [node for _, _, node in _walk(self._root()[1], "")]
-        if len(entries) > MAX_ENTRIES or sum(len(node.get("content", "")) for node in entries) > MAX_CHARACTERS:
-            raise ToolFault(f"the disk is full: {MAX_ENTRIES} entries, {MAX_CHARACTERS} characters", "too_large")
+        if len(entries) > _MAX_ENTRIES or sum(len(node.get("content", "")) for node in entries) > MAX_CHARACTERS:
+            raise ToolFault(f"the disk is full: {_MAX_ENTRIES} entries, {MAX_CHARACTERS} characters", "too_large")
 
 
 def _plain(name: str) -> str:

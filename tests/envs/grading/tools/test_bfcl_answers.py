@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from bai.envs.grading.tools.base import MadeCall, Record, TurnRecord
+from bai.envs.grading.tools.base import Record, TurnRecord
 from bai.envs.grading.tools.bfcl import BFCLCallsJudge
 from bai.envs.tasks.bfcl import gold_call
 from bai.envs.tasks.tool_sets import load_tool_set
 from bai.envs.tasks.tools import ToolTask
-from bai.envs.tools.base import ToolCall
+from bai.envs.tools.base import MadeCall, ToolCall
 
 pytestmark = pytest.mark.data
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bai.envs.grading.tools.base import Judgement, MadeCall, Record, TurnRecord
+from bai.envs.grading.tools.base import Judgement, Record, TurnRecord
 from bai.envs.grading.tools.bfcl import BFCLCallsJudge, BFCLTurnsJudge
-from bai.envs.tasks.tools import SourceSpec, ToolTask
-from bai.envs.tools.base import ToolCall
+from bai.envs.tasks.tools import ToolTask
+from bai.envs.tools.base import MadeCall, SourceSpec, ToolCall
 from bai.envs.tools.registry import make_source
 from bai.errors import ConfigError
 

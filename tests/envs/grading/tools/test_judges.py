@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bai.envs.grading.tools.base import Judgement, MadeCall, Record, TurnRecord
+from bai.envs.grading.tools.base import Judgement, Record, TurnRecord
 from bai.envs.grading.tools.registry import find_judge
-from bai.envs.tasks.tools import GoldAction, SourceSpec, ToolTask
-from bai.envs.tools.base import ToolCall
+from bai.envs.tasks.tools import GoldAction, ToolTask
+from bai.envs.tools.base import MadeCall, SourceSpec, ToolCall
 from bai.errors import ConfigError
 
 CALL = ToolCall(name="set", arguments={"key": "a", "value": 1})

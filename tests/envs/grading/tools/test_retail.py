@@ -8,7 +8,8 @@ import pytest
 
 from bai.envs.grading.tools.base import Judgement, Record, TurnRecord
 from bai.envs.grading.tools.retail import MOST_SAID, RetailJudge
-from bai.envs.tasks.tools import SourceSpec, ToolTask
+from bai.envs.tasks.tools import ToolTask
+from bai.envs.tools.base import SourceSpec
 from bai.errors import ConfigError
 
 CHANGED = {"users": {}, "orders": {"#W1": {"status": "cancelled", "price": 3.0}}}

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bai.envs.grading.tools.base import Judgement, MadeCall, Record, TurnRecord
+from bai.envs.grading.tools.base import Judgement, Record, TurnRecord
 from bai.envs.grading.tools.wanted_calls import WantedCallsJudge
 from bai.envs.tasks.tools import ToolTask
-from bai.envs.tools.base import ToolCall
+from bai.envs.tools.base import MadeCall, ToolCall
 from bai.errors import ConfigError
 
 

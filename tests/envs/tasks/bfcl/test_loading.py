@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import jsonschema
 import pytest
 
 from bai.envs.tasks.bfcl.expressions import read_call
-from bai.envs.tasks.bfcl.files import rows
+from bai.envs.tasks.bfcl.files import find_bfcl, rows
 from bai.envs.tasks.bfcl.multi_turn import APIS, LEFT_OUT, load_bfcl_multi_turn
 from bai.envs.tasks.bfcl.schema import declaration
 from bai.envs.tasks.bfcl.single import gold_call, load_bfcl_simple
@@ -78,6 +79,20 @@ def test_a_row_becomes_a_task_of_one_answer(folder: Path) -> None:
     assert [tool.name for tool in task.tools] == ["add"]
     assert task.metadata == {"category": "simple", "functions": 1, "calls": 1}
     assert ToolTask.from_json(json.loads(json.dumps(task.to_json()))) == task
+
+
+@pytest.mark.parametrize("name", ["simple", "irrelevance", "multi_turn"])
+def test_files_are_read_again_only_when_they_changed(name: str, folder: Path) -> None:
+    """Environments of one process share a set; a rewrite of equal size shows by its time."""
+    file = {"simple": "simple_python", "multi_turn": "multi_turn_base"}.get(name, name)
+    row, truth = (TURNS, [[], []]) if name == "multi_turn" else (ROW, [{"add": {"a": [1]}}])
+    write(folder, f"{file}.jsonl", {**row, "id": "a"})
+    write(folder, f"{file}_answers.jsonl", *({"id": key, "ground_truth": truth} for key in "ab"))
+    first = load_tool_set(f"bfcl_{name}")
+    assert load_tool_set(f"bfcl_{name}") is first
+    write(folder, f"{file}.jsonl", {**row, "id": "b"})
+    os.utime(folder / f"{file}.jsonl", (0, 0))
+    assert [task.task_id for task in load_tool_set(f"bfcl_{name}")] == ["b"]  # type: ignore[attr-defined]
 
 
 def test_several_turns_become_a_task_with_sources(folder: Path) -> None:
@@ -179,10 +194,11 @@ def test_rows_are_left_out_with_a_reason_and_few_of_them(data_dir: Path) -> None
 @pytest.mark.data
 def test_what_is_left_out_breaks_its_own_declaration(data_dir: Path) -> None:
     """The schema of the function doc refuses a gold call of each row that is left out, and so would the environment."""
-    docs = {name: row for _, file in APIS.values() for name, row in rows(f"multi_turn_func_doc/{file}").items()}
+    files = find_bfcl(*(f"multi_turn_func_doc/{file}" for _, file in APIS.values()))
+    docs = {name: row for file in files for name, row in rows(file).items()}
     tools = {name: declaration(row) for name, row in docs.items()}
     parameters = {name: tuple(tool.parameters["properties"]) for name, tool in tools.items()}
-    answers = rows("multi_turn_base_answers.jsonl")
+    answers = rows(*find_bfcl("multi_turn_base_answers.jsonl"))
     for task_id in LEFT_OUT:
         calls = [read_call(text, parameters) for turn in answers[task_id]["ground_truth"] for text in turn]
         schemas = [jsonschema.Draft202012Validator(tools[call.name].parameters) for call in calls]

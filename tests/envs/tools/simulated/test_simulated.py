@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from bai.envs.tasks.bfcl.files import rows
+from bai.envs.tasks.bfcl.files import find_bfcl, rows
 from bai.envs.tasks.bfcl.multi_turn import APIS
 from bai.envs.tasks.bfcl.schema import declaration
 from bai.envs.tools.base import Tool
@@ -132,7 +132,8 @@ def test_the_tools_are_those_of_the_function_docs(api: str, data_dir: Path) -> N
     """Same names, parameters, types and required ones; every doc is a sound JSON Schema."""
     name, file = APIS[api]
     own = {tool.name: tool.parameters for tool in make_source(name).tools()}
-    docs = {row["name"]: declaration(row).parameters for row in rows(f"multi_turn_func_doc/{file}").values()}
+    (path,) = find_bfcl(f"multi_turn_func_doc/{file}")
+    docs = {row["name"]: declaration(row).parameters for row in rows(path).values()}
     assert own.keys() == docs.keys()
     for function, schema in docs.items():
         jsonschema.Draft202012Validator.check_schema(schema)

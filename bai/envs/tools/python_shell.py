@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from bai.envs.sandbox import make_sandbox
-from bai.envs.sandbox.base import CallResult, Limits, LoadedModule, Sandbox
+from bai.envs.sandbox.base import CallResult, Limits, LoadedModule
 
 __all__ = ["PythonShell"]
 
@@ -86,12 +86,6 @@ class PythonShell:
         twin._module = self._module.fork()
         twin._sandbox, twin._max_output = twin._module.sandbox, self._max_output
         return twin
-
-    @property
-    def has_forked(self) -> bool:
-        """Whether branches share its runner, so that nobody else should."""
-        sandbox: Sandbox = self._sandbox
-        return sandbox.has_forked
 
     def close(self) -> None:
         """Ends the interpreter; may be called twice."""

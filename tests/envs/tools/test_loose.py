@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bai.envs.grading.tools.loose import is_empty, loosely_equal, says
+from bai.envs.tools.loose import is_empty, loosely_equal, says
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-99, 99) | st.text(max_size=6),
