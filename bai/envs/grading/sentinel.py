@@ -22,6 +22,7 @@ from bai.envs.tasks.repair import RepairTask
 
 __all__ = ["Sentinel", "make_sentinel"]
 
+_DJANGO = "parse_log_django"
 _STOPS = re.compile(r"(?:^|\s)(?:-x|--exitfirst|--maxfail|--failfast)\b")
 """Of a command that ends at the first failure: there the test that must fail comes last."""
 
@@ -46,7 +47,7 @@ def make_sentinel(task: RepairTask, tested: Tree, rng: np.random.Generator) -> S
         tested: The tree with the trusted tests.
         rng: Draws the place, the name and what is compared.
     """
-    is_django = task.log_parser == "parse_log_django"
+    is_django = task.log_parser == _DJANGO
     paths = [path for path in _files(task, is_django) if path in tested and not tested[path].link]
     taken = {*task.fail_to_pass, *task.pass_to_pass, *(tested[path].data.decode("utf-8", "replace") for path in paths)}
     if _STOPS.search(task.run.command):
@@ -91,11 +92,14 @@ def _files(task: RepairTask, is_django: bool) -> list[str]:
 
 
 def _is_fixed(task: RepairTask, path: str, owner: str | None, name: str) -> bool:
-    """Whether a test is one of those that must pass: beside it another one runs as well."""
+    """Whether a test is one of those that must pass: among what it stands with another one runs as well."""
     for test in task.fail_to_pass:
-        place, found, _ = test.partition("::")
-        words = set(re.findall(r"\w+", test.partition("[")[0]))
-        if name in words and (owner is None or owner in words) and (not found or place == path):
+        place, *names = test.partition("[")[0].split("::")
+        if names and (place, names) == (path, [owner, name] if owner else [name]):
+            return True
+        # Django says "name (app.tests.Class)", and has no tests outside of classes; SymPy has none in classes.
+        words = re.findall(r"\w+", test)
+        if not names and name in words and (owner in words if task.log_parser == _DJANGO else owner is None):
             return True
     return False
 
