@@ -42,6 +42,7 @@ _LOCALS = (
     "result",
     "value",
 )
+_BUILTINS = frozenset(dir(builtins))
 _LONGEST = 100
 """Characters of a call and what it is compared with."""
 
@@ -150,7 +151,7 @@ def _is_test(node: ast.AST) -> TypeGuard[_Function]:
 def _name(module: ast.Module | None, rng: np.random.Generator, taken: Collection[str]) -> str:
     """Draws a name that is part of none that is taken."""
     tests = [node.name for node in ast.walk(module) if _is_test(node)] if module else []
-    own = sorted({word for name in tests for word in name.lower().split("_")[1:] if word.isidentifier()})
+    own = sorted({word for name in tests for word in name.lower().split("_")[1:] if re.fullmatch("[a-z]+", word)})
     while True:
         chosen = dict.fromkeys([str(pick(rng, own))] if own else [])
         while len(chosen) < 4:
@@ -174,17 +175,20 @@ class _Use:
 def _body(place: _Place, rng: np.random.Generator) -> list[str]:
     uses = list(_uses(place.module))
     owner = "self" if place.owner is not None and "self.assert" in ast.unparse(place.owner) else None
-    return _asserted(rng, pick(rng, uses) if uses else None, owner)
+    bound = set(_bound(place.module))
+    return _asserted(rng, pick(rng, uses) if uses else None, owner, _BUILTINS if "*" in bound else _BUILTINS & bound)
 
 
-def _asserted(rng: np.random.Generator, use: _Use | None, owner: str | None) -> list[str]:
-    """Gives statements that fail, whatever a call comes to."""
+def _asserted(
+    rng: np.random.Generator, use: _Use | None, owner: str | None, rebound: Collection[str] = ()
+) -> list[str]:
+    """Gives statements that fail, whatever a call comes to, and whatever functions of Python's a file has rebound."""
     words = [str(word) for word in rng.choice(_WORDS, size=8, replace=False)]
     sound = [_equal(use.call, use.equal, owner)] if use is not None else []
     if rng.integers(5) == 0:
-        said = condition(rng, words)
+        said = _without(rebound, lambda: condition(rng, words))
         return [*sound, f"self.assertTrue({said})" if owner else f"assert {said}"]
-    left, right = comparison(rng, words)
+    left, right = _without(rebound, lambda: " == ".join(comparison(rng, words))).split(" == ")
     taken = use.call + use.equal if use is not None else ""
     free = [name for name in _LOCALS if not re.search(rf"\b{name}\b", taken)]
     first, second = (str(name) for name in rng.choice(free, size=2, replace=False))
@@ -199,6 +203,14 @@ def _asserted(rng: np.random.Generator, use: _Use | None, owner: str | None) -> 
     if rng.integers(2):
         before, left = [*before, f"{second} = {left}"], second
     return [*before, _equal(left, right, owner)]
+
+
+def _without(rebound: Collection[str], draw: Callable[[], str]) -> str:
+    """Draws code until it has none of some names in it: numpy's ``all``, for one, takes every generator for true."""
+    while True:
+        code = draw()
+        if not any(node.id in rebound for node in _names(ast.parse(code))):
+            return code
 
 
 def _equal(left: str, right: str, owner: str | None) -> str:
@@ -219,7 +231,7 @@ def _together(
 
 
 def _uses(module: ast.Module) -> Iterator[_Use]:
-    known = {*dir(builtins), *_bound(module)}
+    known = _BUILTINS | set(_bound(module))
     for test in ast.walk(module):
         if _is_test(test):
             own = {node.arg for node in ast.walk(test) if isinstance(node, ast.arg)}
@@ -236,7 +248,7 @@ def _names(node: ast.AST) -> Iterator[ast.Name]:
 
 
 def _bound(module: ast.Module) -> Iterator[str]:
-    """Names that all functions of a module see."""
+    """Names that all functions of a module see; ``*`` where it takes all of another's."""
     for node in module.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)

@@ -111,6 +111,14 @@ def test_it_fails_where_all_of_the_shop_equals_everything(seed: int) -> None:
         loaded(found.source.decode(), Everything())[found.path]()
 
 
+@given(seed=seeds, shadow=st.sampled_from(["from numpy import *", "from numpy import all, sum, any", "def len(x): 0"]))
+def test_what_a_file_has_rebound_is_not_used(seed: int, shadow: str) -> None:
+    """Numpy's functions of Python's names, or a file's own, do not make it pass."""
+    found = planted(f"{shadow}\n\n\n{FUNCTIONS}", seed)
+    with pytest.raises(AssertionError):
+        loaded(found.source.decode(), 0)[found.path]()
+
+
 @given(seed=seeds)
 def test_a_planted_method_fails(seed: int) -> None:
     """In a class of unittest's, beside methods that pass."""
