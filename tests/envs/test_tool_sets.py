@@ -18,7 +18,9 @@ from bai.envs.tools.base import MadeCall, ToolCall
 from bai.envs.tooluse import ToolUseEnv
 from bai.errors import ConfigError, TaskSetNotFound
 
-SIZES = {"toolalpaca": 100, "tau2_retail": 114, "spider": 1034}
+SIZES = {"toolalpaca": 100, "tau2_retail": 114, "spider": 902}
+UNTELLING = {"category": ["zeros", "empty"]}
+"""Of Spider, what is left out unless it is asked for."""
 pytestmark = pytest.mark.data
 
 
@@ -37,14 +39,22 @@ def played(env: ToolUseEnv, task_id: str, answers: Iterator[str]) -> tuple[float
 
 
 @pytest.mark.parametrize(
-    "name", ["toolalpaca", "tau2_retail", pytest.param("spider", marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]
+    ("name", "filters", "size"),
+    [
+        ("toolalpaca", {}, 100),
+        ("tau2_retail", {}, 114),
+        pytest.param("spider", {}, 902, marks=[pytest.mark.slow, pytest.mark.timeout(1200)]),
+        pytest.param("spider", UNTELLING, 132, marks=pytest.mark.slow),
+    ],
 )
-def test_gold_answers_earn_everything_and_empty_ones_nothing(name: str, data_dir: Path) -> None:
-    """On every task of every set; none is left out."""
-    env = gym.make("bai/ToolUse-v0", task_set=name, prompt="short").unwrapped
+def test_gold_answers_earn_everything_and_empty_ones_nothing(
+    name: str, filters: dict[str, Any], size: int, data_dir: Path
+) -> None:
+    """On every task of every set, those too that are left out unless they are asked for."""
+    env = gym.make("bai/ToolUse-v0", task_set=name, prompt="short", **filters).unwrapped
     assert isinstance(env, ToolUseEnv)
-    tasks = list(load_tool_set(name))
-    assert len(tasks) == SIZES[name]
+    tasks = list(load_tool_set(name, **filters))
+    assert len(tasks) == size
     wrong = []
     for task in tasks:
         gold, info = played(env, task.task_id, env._solve(task))
@@ -120,12 +130,31 @@ def wrong_states(state: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield other
 
 
+def test_a_query_without_a_result_earns_nothing_unless_asked_for(data_dir: Path) -> None:
+    """Of Spider, what the most careless queries match is left out: of training and of evaluation."""
+    judge = find_judge("result_set")
+
+    def passes(task: ToolTask) -> bool:
+        width = len(task.expected["columns"])
+        for rows in ([], [[0] * width], [[None] * width]):
+            result = {"columns": task.expected["columns"], "rows": rows}
+            record = Record(turns=(TurnRecord(),), end_states={task.sources[0].key: result})
+            if judge.judge(task, record).verdict.score:
+                return True
+        return False
+
+    assert not any(map(passes, load_tool_set("spider")))
+    assert sum(map(passes, load_tool_set("spider", category="empty"))) == 88
+
+
 @pytest.mark.parametrize(
     ("name", "filters", "size"),
     [
-        ("spider", {"difficulty": "extra"}, 166),
-        ("spider", {"difficulty": ["easy", "medium"], "telling": True}, None),
-        ("spider", {"database": "world_1"}, 120),
+        ("spider", {}, 902),
+        ("spider", {"category": ["telling", "zeros", "empty"]}, 1034),
+        ("spider", {"category": ["telling", "zeros", "empty"], "difficulty": "extra"}, 166),
+        ("spider", {"difficulty": ["easy", "medium"]}, None),
+        ("spider", {"database": "wta_1", "category": "empty"}, None),
         ("toolalpaca", {"category": "ask"}, 8),
         ("toolalpaca", {"api": "Lob.com"}, 5),
         ("tau2_retail", {"split": "test"}, 40),

@@ -22,7 +22,7 @@ from bai.envs.repository.tree import Entry, Tree
 from bai.envs.tasks.repair import RepairTask
 from bai.envs.tasks.swebench_parsers import PYTEST_PARSERS
 
-__all__ = ["Control", "make_control"]
+__all__ = ["Control", "equated", "make_control", "parsed"]
 
 MOST_TESTS = 4
 """Tests that are run again."""
@@ -115,12 +115,12 @@ def _spots(task: RepairTask, tested: Tree) -> Iterator[_Spot]:
     for (path, function), names in by_function.items():
         if not path.endswith(".py") or path not in tested:
             continue
-        module = _module(tested[path].data)
+        module = parsed(tested[path].data)
         if module is not None and (node := _find(module, function.split("::"))) is not None:
             yield _Spot(path, function, tuple(names), tuple(_values(node)))
 
 
-def _module(source: bytes) -> ast.Module | None:
+def parsed(source: bytes) -> ast.Module | None:
     """Parses a file whose literals can be found by line and column: UTF-8 with the usual ends of lines."""
     if source.startswith(b"\xef\xbb\xbf") or b"\r" in source.replace(b"\r\n", b"\n") or b"\f" in source:
         return None
@@ -147,7 +147,7 @@ def _values(function: _Function) -> Iterator[_Value]:
             return
         if isinstance(statement, ast.With):
             yield from _expected_exceptions(statement)
-        for pair in _equated(statement):
+        for pair in equated(statement):
             literal = [side for side in pair if _is_literal(side)]
             expected = literal[0] if literal else pair[1]
             nodes = list(ast.walk(expected))
@@ -162,7 +162,8 @@ def _expected_exceptions(statement: ast.With) -> Iterator[ast.Name]:
             yield from (argument for argument in call.args[:1] if isinstance(argument, ast.Name))
 
 
-def _equated(statement: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr]]:
+def equated(statement: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Gives the pairs that a statement of a test holds to be equal."""
     if isinstance(statement, ast.Assert):
         test = statement.test
         for part in test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]:

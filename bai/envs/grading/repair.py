@@ -132,11 +132,9 @@ class RepairGrader:
         tests = _trusted_tests(task, tree)
         guarded = guard(tree, changes, {*tests, *_named_files(task, tree)})
         judged = tree.changed(guarded.kept)
-        sentinel = make_sentinel(task, rng)
+        sentinel = make_sentinel(task, tree.changed(tests), rng)
         final = _with_tests(judged, {**tests, **sentinel.files})
-        # Without targets the runner finds every test by itself, the one that must fail too.
-        targets = [*task.run.targets, *((sentinel.target,) if task.run.targets else ())]
-        result = run_tests(task, machine, final, self._limits, targets)
+        result = run_tests(task, machine, final, self._limits, sentinel.targets)
         log = _printed(result)
         examination = self._examine(task, result, log, sentinel)
         if examination is not None and examination.resolved and not self._holds(task, tree, judged, tests, rng, result):

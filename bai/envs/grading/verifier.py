@@ -12,7 +12,9 @@ from __future__ import annotations
 import json
 import math
 import posixpath
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -21,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from bai.envs.grading.gold import gold_changes, in_places
+from bai.envs.grading.planting import plant, written
 from bai.envs.grading.resolution import Examination, Resolution
-from bai.envs.grading.sentinel import failing_test
 from bai.envs.machines.base import Workshop
 from bai.envs.machines.harbor import TaskFolder, read_folder
 from bai.envs.repository.policy import Guarded, guard
@@ -90,7 +92,7 @@ def judge(
     reward, forged = _reward_of(result, folder), False
     planted = _planted(folder.tests, rng)
     if reward == 1.0 and planted is not None:
-        forged = _whole(task, folder, planted, judged, workshop, limits) and not _gold_whole(
+        forged = _whole(task, folder, planted, judged, workshop, limits) and _counts(
             task, folder, planted, workshop, limits
         )
     return Judgement(result=result, reward=reward, guarded=guarded, forged=forged, seconds=time.perf_counter() - began)
@@ -147,10 +149,12 @@ def read_reward(name: str, text: str) -> float | None:
 def _planted(tests: Tree, rng: np.random.Generator) -> Tree | None:
     """Gives the tests with one more in each of their files that must fail; None where none of them is Python's."""
     files = [path for path in tests if any(fnmatchcase(posixpath.basename(path), kind) for kind in _TEST_FILES)]
-    extra = failing_test(rng).encode()
-    changed = {
-        path: Entry(data=tests[path].data + b"\n\n" + extra, executable=tests[path].executable) for path in files
-    }
+    taken = {tests[path].data.decode("utf-8", "replace") for path in files}
+    changed: dict[str, Entry | None] = {}
+    for path in files:
+        found = plant(tests[path].data, rng, taken, lambda owner, name: True)
+        added = found.source if found else tests[path].data + b"\n\n" + written(rng, taken).source
+        changed[path] = Entry(data=added, executable=tests[path].executable)
     return tests.changed(changed) if files else None
 
 
@@ -158,10 +162,34 @@ def _whole(task: RepairTask, folder: TaskFolder, tests: Tree, tree: Tree, worksh
     return _reward_of(_run(task, folder, tests, tree, workshop, limits), folder) == 1.0
 
 
-def _gold_whole(task: RepairTask, folder: TaskFolder, tests: Tree, workshop: Workshop, limits: Limits) -> bool:
-    """Whether the planted test speaks against no change, because the script does not run it."""
+_MOST_KNOWN = 4096
+"""Tasks of which it is kept whether a planted test counts."""
+_known: OrderedDict[tuple[str, str], bool] = OrderedDict()
+_known_lock = threading.Lock()
+
+
+def _counts(task: RepairTask, folder: TaskFolder, tests: Tree, workshop: Workshop, limits: Limits) -> bool:
+    """Whether a planted test keeps the gold answer from its reward: else it speaks against no change.
+
+    That the script runs it is a property of the task's, whichever test it is, and is found out once.
+    """
+    key = (task.task_id, task.base_commit)
+    with _known_lock:
+        if key in _known:
+            _known.move_to_end(key)
+            return _known[key]
     try:
-        gold = gold_changes(task, workshop, limits)
+        gold = workshop.tree(task).changed(gold_changes(task, workshop, limits))
     except (ConfigError, DataError):
-        return True
-    return _whole(task, folder, tests, workshop.tree(task).changed(gold), workshop, limits)
+        return _keep(key, False)
+    reward = _reward_of(_run(task, folder, tests, gold, workshop, limits), folder)
+    # A run without any reward, such as one that met a limit, says nothing of the next.
+    return True if reward is None else _keep(key, reward < 1.0)
+
+
+def _keep(key: tuple[str, str], counts: bool) -> bool:
+    with _known_lock:
+        _known[key] = counts
+        while len(_known) > _MOST_KNOWN:
+            _known.popitem(last=False)
+    return counts

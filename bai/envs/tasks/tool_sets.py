@@ -26,6 +26,9 @@ TOOL_SETS: dict[str, str] = {
 }
 """Name to module and what makes it, called with no argument for a finite set; imported when one is wanted."""
 
+_UNLESS_GIVEN: dict[str, dict[str, Any]] = {"spider": {"category": "telling"}}
+"""Name to the filters of a set of which a part is of no use: there a careless answer passes."""
+
 
 def load_tool_set(name: str, **filters: Any) -> TaskSet[ToolTask]:
     """Gives a task set of the tool family.
@@ -33,7 +36,9 @@ def load_tool_set(name: str, **filters: Any) -> TaskSet[ToolTask]:
     Args:
         name: One of :data:`TOOL_SETS`.
         filters: For ``work`` the generator's arguments; for any other set, fields of the tasks' metadata and the value,
-            or a list of the values, that is wanted; and ``seed``, which fixes another order. None means no filter.
+            or a list of the values, that is wanted; and ``seed``, which fixes another order. None means no filter. Of
+            ``spider`` the 132 questions whose gold result no query has to earn are left out, unless ``category``
+            asks for ``zeros`` or ``empty``.
 
     Raises:
         ConfigError: A filter that the set does not know, or that leaves no task.
@@ -42,7 +47,8 @@ def load_tool_set(name: str, **filters: Any) -> TaskSet[ToolTask]:
     """
     if name not in TOOL_SETS:
         raise TaskSetNotFound(f"there is no set of tool tasks {name!r:.100}; there are {', '.join(sorted(TOOL_SETS))}")
-    given = {field: value for field, value in filters.items() if value is not None}
+    asked = {field: value for field, value in filters.items() if value is not None}
+    given = {**_UNLESS_GIVEN.get(name, {}), **asked}
     module, _, attribute = TOOL_SETS[name].partition(":")
     make = getattr(import_module(module), attribute)
     if name == "work":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
@@ -19,6 +20,11 @@ Number = int | float | Fraction
 _MOST_CHARACTERS = 1_000
 _MOST_BITS = 4_096
 """Of a whole number: some 1,200 digits."""
+_WARNED_OF = re.compile(r"""["'\\]|\d[\w.]*(?:and|else|for|if|in|is|not|or)\b""")
+"""What Python's parser may warn of: a text with a backslash, and a number that runs into a keyword, such as ``1or 2``.
+
+Neither is arithmetic. A warning cannot be caught by the one thread that caused it, so none may come up.
+"""
 
 
 class CalculatorSource(ToolSource):
@@ -62,6 +68,8 @@ def calculate(expression: str) -> str:
     """
     if len(expression) > _MOST_CHARACTERS:
         raise ToolFault(f"an expression may have {_MOST_CHARACTERS} characters; got {len(expression)}", "too_large")
+    if _WARNED_OF.search(expression):
+        raise ToolFault(f"{expression!r:.80} is not allowed in arithmetic", "refused")
     try:
         return _written(_value(ast.parse(expression.strip(), mode="eval").body))
     except (SyntaxError, RecursionError, MemoryError) as error:

@@ -34,6 +34,8 @@ _REFUSED = frozenset(
     """.split()  # noqa: SIM905 - so many words read better so
 )
 """First words of statements that would outlive their call, or reach beyond the database."""
+_OF_ROLES = frozenset({"role", "user"})
+"""What follows ALTER where it is about the episode's role, whose password and settings are not its to change."""
 _BLANK = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/)*")
 _WORD = re.compile(r"[A-Za-z]+")
 _SIZE = "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"
@@ -48,7 +50,8 @@ class PostgresSource(ToolSource):
     The setup is ``{"script": SQL}``, run as the episode's role, or None for an empty database. Each statement runs in a
     session and a transaction of its own: a fault of any kind leaves the database as it was. The role owns what is in
     the database and may do nothing beside it: it is no superuser, so that there are no files of the server, no
-    programs and no extensions that are not trusted.
+    programs and no extensions that are not trusted. What it sets for its own sessions to come (``ALTER ROLE``) is
+    refused, or gone with the statement that hid it, so that a branch behaves as what it was taken from.
 
     Args:
         url: The server, as a role that may make databases and roles; None for the variable ``BAI_POSTGRES_URL``.
@@ -207,8 +210,14 @@ def _expect_allowed(statement: str) -> None:
     if statement.startswith("/*", start):
         raise ToolFault("not allowed here: a comment in a comment before the statement", "refused")
     word = _WORD.match(statement, start)
-    if word is not None and word[0].lower() in _REFUSED:
+    if word is None:
+        return
+    if word[0].lower() in _REFUSED:
         raise ToolFault(f"not allowed here: {word[0].upper()}", "refused")
+    gap = _BLANK.match(statement, word.end())
+    second = _WORD.match(statement, gap.end() if gap else word.end())
+    if word[0].lower() == "alter" and second is not None and second[0].lower() in _OF_ROLES:
+        raise ToolFault(f"not allowed here: ALTER {second[0].upper()}", "refused")
 
 
 def _explained(error: psycopg.Error, seconds: float, *, late: bool) -> ToolFault:

@@ -18,6 +18,7 @@ from bai.errors import CannotFork, ConfigError, InfraError, MissingDependency
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg import sql
 
 __all__ = ["Database", "connect", "copy_database", "enter", "import_psycopg", "make_database"]
 
@@ -33,11 +34,18 @@ _SETTINGS = " ".join(
         "datestyle=ISO",
         "intervalstyle=postgres",
         "timezone=UTC",
+        "statement_timeout=0",
+        "lock_timeout=0",
         "idle_session_timeout=0",
         "idle_in_transaction_session_timeout=0",
     )
 )
-"""Of every session: a role may have settings of its own, which these are stronger than."""
+"""Of every session, before anything is known of the role: a role may have settings, which these are stronger than."""
+_OF_ROLE = b"""
+SELECT one FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole, unnest(setconfig) AS one
+WHERE rolname = current_user AND NOT starts_with(one, 'temp_file_limit=')
+"""
+"""What a role has set for its sessions to come."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +118,7 @@ def _make(url: str, template: str, source: Database | None) -> Database:
                 name, sql.Literal(made.password)
             )
         )
-        with contextlib.suppress(import_psycopg().errors.InsufficientPrivilege):  # for superusers alone to set
-            admin.execute(sql.SQL("ALTER ROLE {} SET temp_file_limit = {}").format(name, sql.Literal(_TEMPORARY)))
+        _bound(admin, name)
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
         admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
         admin.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {0} TO {0}").format(name))
@@ -127,7 +134,8 @@ def _make(url: str, template: str, source: Database | None) -> Database:
 def enter(database: Database) -> Iterator[psycopg.Connection[Any]]:
     """Opens a connection to an episode's database as its role, for the length of a block. Raises as :func:`connect`.
 
-    A role may change its own password and its own settings; neither keeps us from seeing what it left.
+    A role may change its own password and, for its sessions to come, its own settings. Both are put back: they keep
+    nobody from seeing what it left, and a branch, which has a role of its own, behaves as what it was taken from.
     """
     given = {
         "dbname": database.name,
@@ -138,18 +146,33 @@ def enter(database: Database) -> Iterator[psycopg.Connection[Any]]:
     with contextlib.ExitStack() as stack:
         try:
             session = stack.enter_context(connect(database.url, **given))
+            is_changed = session.execute(_OF_ROLE).fetchone() is not None
         except InfraError:
+            is_changed = True
+        if is_changed:
+            stack.close()
             _renew(database)
             session = stack.enter_context(connect(database.url, **given))
         yield session
 
 
 def _renew(database: Database) -> None:
+    """Puts a role back to what it was made as."""
     from psycopg import sql
 
-    words = sql.SQL("ALTER ROLE {} PASSWORD {}")
+    name = sql.Identifier(database.name)
     with connect(database.url) as admin:
-        admin.execute(words.format(sql.Identifier(database.name), sql.Literal(database.password)))
+        admin.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(database.password)))
+        admin.execute(sql.SQL("ALTER ROLE {0} IN DATABASE {0} RESET ALL").format(name))
+        admin.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(name))
+        _bound(admin, name)
+
+
+def _bound(admin: psycopg.Connection[Any], name: sql.Identifier) -> None:
+    from psycopg import sql
+
+    with contextlib.suppress(import_psycopg().errors.InsufficientPrivilege):  # for superusers alone to set
+        admin.execute(sql.SQL("ALTER ROLE {} SET temp_file_limit = {}").format(name, sql.Literal(_TEMPORARY)))
 
 
 def _drop(owner: int, url: str, name: str) -> None:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bai.envs.sandbox.base import MIB
 from bai.envs.tools.base import Tool, ToolSource
-from bai.envs.tools.redis_databases import LogicalDatabase, import_redis, server_faults
+from bai.envs.tools.redis_databases import LogicalDatabase, import_redis, may_grow, server_faults, size_of
 from bai.errors import CannotFork, ConfigError, InfraError, ToolFault
 
 __all__ = ["RedisSource"]
@@ -32,18 +33,22 @@ class RedisSource(ToolSource):
         url: The server, as a user who may do everything; None for the variable ``BAI_REDIS_URL``.
         command_s: Seconds a command may take.
         shown: Elements of an answer that the agent sees.
+        size_mb: Mebibytes that the keys may grow to, over what the setup takes. From there on, as in a server that is
+            full, what could add to them is a fault; one command may go beyond it.
 
     Raises:
         ConfigError: There is no address, or a limit is out of range.
     """
 
-    def __init__(self, *, url: str | None = None, command_s: float = 2.0, shown: int = 100) -> None:
+    def __init__(self, *, url: str | None = None, command_s: float = 2.0, shown: int = 100, size_mb: int = 16) -> None:
         self._url = url or os.environ.get("BAI_REDIS_URL", "")
         if not self._url:
             raise ConfigError("Redis needs a server: give redis_url, or set BAI_REDIS_URL")
-        if not 0 < command_s <= 3600 or shown < 1:
-            raise ConfigError(f"expected seconds of at most an hour, and elements; got {command_s!r} and {shown!r}")
-        self._command_s, self._shown = command_s, shown
+        if not 0 < command_s <= 3600 or shown < 1 or size_mb < 1:
+            given = f"{command_s!r}, {shown!r} and {size_mb!r}"
+            raise ConfigError(f"expected seconds of at most an hour, elements and mebibytes; got {given}")
+        self._command_s, self._shown, self._size = command_s, shown, size_mb * MIB
+        self._first_size = 0
         self._database: LogicalDatabase | None = None
         self._connection: Any = None
 
@@ -67,6 +72,7 @@ class RedisSource(ToolSource):
         with server_faults():
             for key, value in (setup or {}).items():
                 _put(admin, key, value)
+            self._first_size = size_of(admin)
 
     def _emptied(self) -> Any:
         self._disconnect()
@@ -84,12 +90,14 @@ class RedisSource(ToolSource):
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
         parts = _split(arguments["command"])
-        self._admin()
         redis = import_redis()
+        self._expect_room(parts[0])
         try:
             connection = self._connected()
             connection.send_command(*parts)
             return self._told(connection.read_response(timeout=self._command_s))
+        except redis.OutOfMemoryError as error:  # not by this database, whose size is bounded
+            raise InfraError(f"the Redis server is full: {error}") from error
         except redis.ResponseError as error:
             raise _refusal(error, parts[0]) from None
         except redis.TimeoutError:
@@ -99,6 +107,13 @@ class RedisSource(ToolSource):
             self._disconnect()
             self._expect_server(error)
             raise ToolFault("the server ended the connection: the answer was too large", "too_large") from None
+
+    def _expect_room(self, name: str) -> None:
+        """Refuses what could add to keys that are too large: a server's own bound counts all its databases together."""
+        admin = self._admin()
+        with server_faults():
+            if size_of(admin) > self._first_size + self._size and may_grow(admin, name):
+                raise ToolFault(f"the keys hold more than {self._size // MIB} MiB; delete some", "too_large")
 
     def _connected(self) -> Any:
         if self._connection is None:
@@ -137,12 +152,14 @@ class RedisSource(ToolSource):
             raise CannotFork("there is no database to branch: call begin() first")
         admin = self._admin()
         with server_faults():
-            return [(key, admin.dump(key), max(0, admin.pexpiretime(key))) for key in sorted(admin.keys("*"))]
+            kept = [(key, admin.dump(key), max(0, admin.pexpiretime(key))) for key in sorted(admin.keys("*"))]
+        return self._first_size, kept
 
     def set_state(self, state: Any) -> None:
+        self._first_size, kept = state
         admin = self._emptied()
         with server_faults():
-            for key, data, expiry in state:
+            for key, data, expiry in kept:
                 if data is not None:  # it went by itself between two of our questions
                     admin.restore(key, expiry, data, absttl=expiry > 0)
 
@@ -182,7 +199,7 @@ def _refusal(error: Exception, name: str) -> ToolFault:
     text = str(error)
     if "no permissions" in text or "NOPERM" in text:
         return ToolFault(f"not allowed here: {name.upper():.50}", "refused")
-    is_size = any(sign in text for sign in ("maximum allowed size", "offset is not an integer", "OOM"))
+    is_size = any(sign in text for sign in ("maximum allowed size", "offset is not an integer"))
     kind = "too_large" if is_size else "failed"
     return ToolFault(text[:300], kind)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from bai.errors import ConfigError, InfraError, MissingDependency
 
-__all__ = ["LogicalDatabase", "import_redis", "server_faults"]
+__all__ = ["LogicalDatabase", "import_redis", "may_grow", "server_faults", "size_of"]
 
 _LEASE_S = 86_400
 _DEFAULT_DATABASES = 16
@@ -43,6 +43,20 @@ def server_faults() -> Iterator[None]:
         yield
     except (redis.RedisError, OSError) as error:
         raise InfraError(f"Redis failed: {error}") from error
+
+
+def size_of(admin: Any) -> int:
+    """Bytes that the keys of a client's database take, all that they hold counted."""
+    with admin.pipeline(transaction=False) as asked:
+        for key in admin.keys("*"):
+            asked.memory_usage(key, samples=0)
+        return sum(size or 0 for size in asked.execute())  # None of a key that has gone by itself meanwhile
+
+
+def may_grow(admin: Any, name: str) -> bool:
+    """Whether a server would refuse a command where its memory is full; of one with subcommands, some may be."""
+    command = admin.command().get(name.lower(), {"flags": (), "subcommands": ()})
+    return "denyoom" in command["flags"] or bool(command.get("subcommands"))
 
 
 class LogicalDatabase:

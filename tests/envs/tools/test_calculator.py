@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
+import warnings
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bai.envs.tools.calculator import calculate
@@ -98,3 +99,24 @@ def test_values_beyond_floats_are_faults(expression: str) -> None:
 def test_the_least_and_the_most_of_one() -> None:
     """One number is the least and the most of itself."""
     assert (calculate("min(7)"), calculate("max(1/2)")) == ("7", "0.5")
+
+
+_PIECES = ["1", "0xf", "0b1", "0o7", "2.", "1e5", "1j", "or", "and", "if", "else", "for", "in", "is", "not", "lambda"]
+_PIECES += ["'", '"', "f", "b", "\\", "d", "400", "(", ")", "[", "]", ",", " ", "+", "#", "\n", "{", "}", "abs", "True"]
+
+
+@given(expression=st.lists(st.sampled_from(_PIECES)).map("".join))
+@example(expression="1 is 1")
+@example(expression="(1)(2)")
+@example(expression=r"'\d'")
+@example(expression=r"f'{1}\d'")
+@example(expression="1or 2")
+@example(expression="1if 1else 2")
+@example(expression="0xfor 1")
+def test_nothing_makes_python_warn(expression: str) -> None:
+    """What Python's parser or compiler finds odd is refused without a warning in our process."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with contextlib.suppress(ToolFault):
+            calculate(expression)
+    assert caught == []

@@ -88,14 +88,47 @@ def test_what_goes_wrong_is_bounded_and_leaves_all_as_it_was(
     assert stock.end_state() == STOCK
 
 
-def test_a_role_cannot_lock_us_out(stock: PostgresSource) -> None:
-    """It may change its own password and settings; what it left is seen all the same."""
-    ask(stock, "ALTER ROLE CURRENT_USER PASSWORD 'x'")
-    ask(stock, "ALTER ROLE CURRENT_USER SET search_path = nowhere")
-    ask(stock, "ALTER ROLE CURRENT_USER SET statement_timeout = 1")
-    ask(stock, "SELECT set_config('statement_timeout', '0', false)")
+def hidden(statement: str) -> str:
+    """A statement in a block of code, where its first words are not looked at."""
+    return f"DO $$ BEGIN EXECUTE $s${statement}$s$; END $$"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "PASSWORD 'x'",
+        "SET search_path = nowhere",
+        "SET statement_timeout = 1",
+        "SET local_preload_libraries = 'nothing'",
+        "SET default_transaction_read_only = on",
+        "IN DATABASE {name} SET lock_timeout = 1",
+    ],
+)
+def test_a_role_cannot_lock_us_out(stock: PostgresSource, fault_of: Fault, change: str) -> None:
+    """Its own password and settings are not its to change; hidden in code, that changes nothing of what is seen."""
+    name = ask(stock, "SELECT current_database()").splitlines()[1].strip('["]')
+    for start in ("ALTER ROLE", "alter/**/user"):
+        statement = f"{start} CURRENT_USER {change.format(name=name)}"
+        assert fault_of(stock, "sql", query=statement)[0] == "refused"
+    ask(stock, hidden(statement))
     assert stock.end_state() == STOCK
+    ask(stock, "SELECT set_config('statement_timeout', '0', false)")
+    assert ask(stock, "UPDATE stock SET n = n") == "ok, 2 rows changed"
     assert "off" in ask(stock, "SELECT current_setting('is_superuser')")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("work_mem", "77MB"), ("bytea_output", "escape"), ("enable_seqscan", "off")]
+)
+def test_a_branch_has_its_parents_settings(stock: PostgresSource, postgres_url: str, name: str, value: str) -> None:
+    """Whatever the parent's role was told, both answer alike afterwards; temporary files stay bounded in both."""
+    question = f"SELECT current_setting('{name}', true), current_setting('temp_file_limit')"
+    before = ask(stock, question)
+    ask(stock, hidden(f"ALTER ROLE CURRENT_USER SET {name} = '{value}'"))
+    state, other = stock.get_state(), source(postgres_url)
+    other.set_state(state)
+    assert ask(other, question) == ask(stock, question) == before
+    assert "64MB" in before
 
 
 def test_every_episode_is_clean(stock: PostgresSource) -> None:
@@ -221,7 +254,7 @@ def test_settings_of_a_role_do_not_change_what_is_read(stock: PostgresSource, se
     ask(stock, "CREATE TABLE kinds (i interval, d timestamptz)")
     ask(stock, "INSERT INTO kinds VALUES ('1 day', '2020-01-02 03:04:05+00')")
     before, said = stock.end_state(), ask(stock, "SELECT * FROM kinds")
-    ask(stock, f"ALTER ROLE CURRENT_USER SET {setting}")
+    ask(stock, hidden(f"ALTER ROLE CURRENT_USER SET {setting}"))
     assert (stock.end_state(), ask(stock, "SELECT * FROM kinds")) == (before, said)
 
 

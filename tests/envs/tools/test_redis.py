@@ -11,7 +11,7 @@ import pytest
 from bai.envs.tools.redis import RedisSource
 from bai.envs.tools.registry import make_source
 from bai.envs.tools.servers import RedisServer
-from bai.errors import ConfigError, InfraError
+from bai.errors import ConfigError, InfraError, ToolFault
 
 SETUP = {
     "color": "red",
@@ -62,6 +62,10 @@ def test_commands_and_what_they_say(keys: RedisSource) -> None:
         "BRPOPLPUSH a b 0",
         "XREAD BLOCK 0 STREAMS s 0",
         "WAIT 1 0",
+        "WAITAOF 0 1 0",
+        "XREADGROUP GROUP g c BLOCK 0 STREAMS s >",
+        "BLMPOP 0 1 none LEFT",
+        "BZPOPMIN none 0",
         "SUBSCRIBE x",
         "MONITOR",
         "MULTI",
@@ -89,7 +93,7 @@ def test_commands_and_what_they_say(keys: RedisSource) -> None:
 def test_what_is_refused(keys: RedisSource, command: str, fault_of: Fault) -> None:
     """Whatever blocks, empties, reconfigures, leaves the database or runs for ever is named; nothing changes."""
     kind, reason = fault_of(keys, "redis", command=command)
-    assert kind == "refused" or command.startswith("DEBUG"), reason
+    assert kind == "refused" or command.startswith(("DEBUG", "WAITAOF")), reason  # unknown to some versions
     assert keys.end_state() == {"keys": SETUP}
     assert ask(keys, "PING") == "PONG"
 
@@ -98,13 +102,44 @@ def test_what_goes_wrong_is_bounded(keys: RedisSource, fault_of: Fault) -> None:
     """Giant values, giant answers, and mistakes; the next command is good."""
     assert fault_of(keys, "redis", command="SETRANGE big 536870900 x")[0] == "too_large"
     assert fault_of(keys, "redis", command="SETBIT big 4294967295 1")[0] == "too_large"
-    for start in range(30):
+    for start in range(6):
         assert ask(keys, f"SETRANGE big{start} 1000000 x") == "1000001"
-    command = "MGET " + " ".join(f"big{start}" for start in range(30))
+    command = "MGET " + 5 * " ".join([f"big{start}" for start in range(6)] + [""])
     assert fault_of(keys, "redis", command=command)[0] == "too_large"
     for command in ("", "  ", "SET a", "nonsense", "INCR color", "LPUSH color x", "SET 'a b"):
         assert fault_of(keys, "redis", command=command)[0] == "failed"
     assert ask(keys, "GET color") == "red"
+
+
+@pytest.mark.parametrize("command", ["SETRANGE k{} 100000 x", "RPUSH k {}-{text}", "ZUNIONSTORE k{} 1 many"])
+def test_no_episode_fills_the_server(redis_url: str, fault_of: Fault, command: str) -> None:
+    """Its keys may grow to a bound, whatever makes them grow; from there on it may read and delete."""
+    many = {"zset": {f"{number:0100}": 1.0 for number in range(2_000)}}
+    made, branch = source(redis_url, {"many": many}, size_mb=1), source(redis_url, {}, size_mb=1)
+    with contextlib.closing(made), contextlib.closing(branch):
+        with pytest.raises(ToolFault, match="more than 1 MiB") as caught:
+            for number in range(60):
+                ask(made, command.format(number, text="y" * 50_000))
+        assert caught.value.kind == "too_large"
+        branch.set_state(made.get_state())
+        for one in (made, branch):
+            for growing in ("SET a b", '"set" a b', "XGROUP CREATE s g $ MKSTREAM"):
+                assert fault_of(one, "redis", command=growing)[0] == "too_large"
+            assert ask(one, "ZCARD many") == "2000"
+            assert ask(one, "DEL k " + " ".join(f"k{number}" for number in range(60))) != "0"
+            assert ask(one, "SET a b") == "OK"
+
+
+def test_a_server_filled_by_others_is_a_fault_of_the_machinery(may_start: None) -> None:
+    """An episode that keeps to its own bound is not at fault."""
+    import redis
+
+    with RedisServer(databases=3) as server, contextlib.closing(redis.Redis.from_url(server.url)) as client:
+        made = source(server.url)
+        client.config_set("maxmemory", "1mb")
+        with pytest.raises(InfraError, match="the Redis server is full"):
+            ask(made, "SET a b")
+        made.close()
 
 
 def test_every_episode_is_clean_and_alone(redis_url: str, keys: RedisSource) -> None:

@@ -1,0 +1,259 @@
+"""A test that must fail among others: that it fails, whatever it is drawn to be, and that it looks like them."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import io
+import re
+import unittest
+import warnings
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import ANY
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bai.envs.grading.falsehoods import comparison, condition
+from bai.envs.grading.planting import Planted, plant, written
+from bai.envs.grading.sentinel import make_sentinel
+from bai.envs.repository.tree import Entry, Tree
+from bai.envs.tasks.repair import RepairTask, TestRun
+
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
+FUNCTIONS = """from shop import discount, total
+
+RATE = 3
+
+
+def test_discount():
+    assert discount(200, 10) == 180
+    assert discount(50, RATE) == None
+
+
+def test_total_of_nothing(answer=5):
+    got = total([])
+    assert got == 0 and total([1, answer]) == 6
+"""
+CLASSES = """import unittest
+from shop import discount
+
+
+class TestDiscount(unittest.TestCase):
+    def setUp(self):
+        self.price = 200
+
+    def test_discount(self):
+        self.assertEqual(discount(self.price, 10), 180)
+        self.assertEqual(discount(200, 10), 180)
+"""
+VALUES: list[Any] = [0, None, float("nan"), "x", [], {}, ANY, np.zeros(3), NotImplemented, ValueError]
+seeds = st.integers(0, 2**32)
+
+
+def rng(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def anywhere(owner: str | None, name: str) -> bool:
+    return True
+
+
+def planted(source: str, seed: int, taken: tuple[str, ...] = ()) -> Planted:
+    found = plant(source.encode(), rng(seed), taken, anywhere)
+    assert found is not None
+    return found
+
+
+def loaded(source: str, value: Any) -> dict[str, Any]:
+    """A module's names, its shop one where everything comes to a value."""
+    text = re.sub(r"^from shop import .*$", "", source, flags=re.MULTILINE)
+    names: dict[str, Any] = {"__name__": "planted", "discount": lambda *_: value, "total": lambda *_: value}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        exec(compile(text, "test_shop.py", "exec"), names)
+    return names
+
+
+@given(seed=seeds)
+def test_every_comparison_is_false(seed: int) -> None:
+    """In every form that is drawn, on this Python, and without a warning."""
+    draws = rng(seed)
+    left, right = comparison(draws, WORDS)
+    for said in (f"{left} == {right}", condition(draws, WORDS)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert eval(said) is False, said
+
+
+@given(seed=seeds, value=st.sampled_from(VALUES))
+def test_a_planted_function_fails(seed: int, value: Any) -> None:
+    """Whatever the calls in it come to, NaN and what equals everything among them."""
+    found = planted(FUNCTIONS, seed)
+    with pytest.raises((AssertionError, ValueError)):  # numpy's arrays have no truth
+        loaded(found.source.decode(), value)[found.path]()
+
+
+class Everything:
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@given(seed=seeds)
+def test_it_fails_where_all_of_the_shop_equals_everything(seed: int) -> None:
+    """It is false for the sake of what has nothing to do with the shop."""
+    found = planted(FUNCTIONS, seed)
+    with pytest.raises(AssertionError):
+        loaded(found.source.decode(), Everything())[found.path]()
+
+
+SHADOWS = {"from numpy import *": dir(builtins), "from numpy import all, sum": ["all", "sum"], "def len(x): 0": ["len"]}
+
+
+@pytest.mark.parametrize("shadow", SHADOWS)
+def test_what_a_file_has_rebound_is_not_used(shadow: str) -> None:
+    """Numpy's functions of Python's names, or a file's own, do not make it pass."""
+    for seed in range(100):
+        found = planted(f"{shadow}\n\n\n{FUNCTIONS}", seed)
+        (node,) = (n for n in ast.walk(ast.parse(found.source)) if getattr(n, "name", "") == found.word)
+        assert not {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & set(SHADOWS[shadow])
+        with pytest.raises(AssertionError):
+            loaded(found.source.decode(), 0)[found.path]()
+
+
+@given(seed=seeds)
+def test_a_planted_method_fails(seed: int) -> None:
+    """In a class of unittest's, beside methods that pass."""
+    found = planted(CLASSES, seed)
+    owner, _, name = found.path.partition("::")
+    case = loaded(found.source.decode(), 180)[owner]
+    result = unittest.TextTestRunner(stream=io.StringIO()).run(unittest.defaultTestLoader.loadTestsFromTestCase(case))
+    assert result.testsRun == 2 and [str(test).split(" ")[0] for test, _ in result.failures] == [name]
+
+
+@given(seed=seeds, source=st.sampled_from([FUNCTIONS, CLASSES]))
+def test_all_else_stays_as_it_was(seed: int, source: str) -> None:
+    """The file without the new test is the file; equal draws give equal files; its name is nowhere else."""
+    found = planted(source, seed)
+    assert found == planted(source, seed)
+    tree = ast.parse(found.source)
+    for scope in ast.walk(tree):
+        if isinstance(scope, (ast.Module, ast.ClassDef)):
+            scope.body = [node for node in scope.body if getattr(node, "name", "") != found.word]
+    assert ast.dump(tree) == ast.dump(ast.parse(source))
+    assert found.source.decode().count(found.word) == 1
+
+
+def test_no_form_gives_it_away() -> None:
+    """Its code has many shapes, all of which speak of what the others do; its name has words that theirs have."""
+    shapes, words = set(), 0
+    for seed in range(300):
+        found = planted(FUNCTIONS, seed)
+        (node,) = (n for n in ast.walk(ast.parse(found.source)) if getattr(n, "name", "") == found.word)
+        text = ast.unparse(node)
+        shapes.add(re.sub(r"'[^']*'|\b(?!def|assert|in|for|is)[a-z_]+\b|\d+", "x", text))
+        assert re.search(r"\b(discount|total)\(", text)
+        assert re.fullmatch(r"test(_[a-z]+){4}", found.word)
+        words += bool({"discount", "total", "of", "nothing"} & set(found.word.split("_")))
+    assert len(shapes) > 60
+    assert words == 300
+
+
+@given(seed=seeds)
+def test_a_name_is_part_of_no_other(seed: int) -> None:
+    """Names that are taken are passed over."""
+    first = planted(FUNCTIONS, seed)
+    other = planted(FUNCTIONS, seed, (f"{first.word}_again",))
+    assert other.word != first.word
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def test_a(:\n",
+        "x = 1\n",
+        "pytestmark = pytest.mark.xfail\n\n\ndef test_a():\n    pass\n",
+        "@pytest.mark.parametrize('x', [1])\nclass TestIt:\n    def test_a(self, x):\n        pass\n",
+        "class TestIt:\n    pytestmark = []\n\n    def test_a(self):\n        pass\n",
+        "class Base:\n    def test_a(self):\n        pass\n\n\nclass TestIt(Base):\n    x = 1\n",
+        "\ufeffdef test_a():\n    pass\n",
+    ],
+)
+def test_where_none_can_stand(source: str) -> None:
+    """No test, a file that cannot be read, marks for all of a scope, arguments for all of a class, or heirs."""
+    assert plant(source.encode(), rng(0), (), anywhere) is None
+
+
+Make = Callable[..., RepairTask]
+
+
+class TestSentinels:
+    """Where it lies for each runner."""
+
+    def tree(self, **files: str) -> Tree:
+        return Tree({f"{path}.py": Entry(data=text.encode()) for path, text in files.items()})
+
+    def test_among_tests_that_must_pass(self, make_repair: Make) -> None:
+        """In a file and a scope of theirs; the command is the task's own."""
+        files = {"tests/test_discount": FUNCTIONS + CLASSES, "tests/test_prices": FUNCTIONS}
+        for seed in range(20):
+            sentinel = make_sentinel(make_repair(), self.tree(**files), rng(seed))
+            (path,) = sentinel.files
+            assert path == "tests/test_discount.py"
+            assert sentinel.targets == ("tests/test_discount.py", "tests/test_prices.py")
+            names = [getattr(node, "name", "") for node in ast.parse(sentinel.files[path].data).body]
+            assert sentinel.word in names
+
+    def test_named_where_tests_are_named(self, make_repair: Make) -> None:
+        """Targets that are single tests get one more, anywhere among them."""
+        names = ("test_discount", "test_total_of_nothing")
+        run = TestRun(command="pytest", targets=tuple(f"tests/test_discount.py::{name}" for name in names))
+        places = set()
+        for seed in range(20):
+            sentinel = make_sentinel(make_repair(run=run), self.tree(**{"tests/test_discount": FUNCTIONS}), rng(seed))
+            places.add(sentinel.targets.index(f"tests/test_discount.py::{sentinel.word}"))
+        assert places == {0, 1, 2}
+
+    def test_a_runner_that_stops_meets_it_last(self, make_repair: Make) -> None:
+        """Else it would stop before the others."""
+        run = TestRun(command="pytest -x", targets=("tests/test_discount.py",))
+        sentinel = make_sentinel(make_repair(run=run), self.tree(**{"tests/test_discount": FUNCTIONS}), rng(0))
+        assert sentinel.targets == ("tests/test_discount.py", f"tests/{sentinel.word}.py")
+
+    def test_labels_of_djangos(self, make_repair: Make) -> None:
+        """A method in the module of a label; or, where no class takes one, a module of its own beside it."""
+        common = {"log_parser": "parse_log_django", "fail_to_pass": ("test_discount (shop.tests.TestDiscount)",)}
+        task = make_repair(run=TestRun(command="./tests/runtests.py", targets=("shop.tests",)), **common)
+        sentinel = make_sentinel(task, self.tree(**{"tests/shop/tests": CLASSES}), rng(0))
+        assert list(sentinel.files) == ["tests/shop/tests.py"] and sentinel.targets == ("shop.tests",)
+        apart = make_sentinel(task, self.tree(**{"tests/shop/tests": FUNCTIONS}), rng(0))
+        assert set(apart.targets) == {"shop.tests", f"shop.{apart.word}"}
+        (path,) = apart.files
+        assert path == f"tests/shop/{apart.word}.py"
+        assert b"SimpleTestCase" in apart.files[path].data
+
+    def test_files_of_sympys(self, make_repair: Make) -> None:
+        """Tests named without their file; the planted one is a plain function, which needs no pytest."""
+        path = "sympy/core/tests/test_shop.py"
+        run = TestRun(command="bin/test -C --verbose", targets=(path,))
+        task = make_repair(log_parser="parse_log_sympy", fail_to_pass=("test_discount",), run=run)
+        sentinel = make_sentinel(task, self.tree(**{path.removesuffix(".py"): FUNCTIONS}), rng(0))
+        assert list(sentinel.files) == [path] and sentinel.targets == (path,)
+        assert b"pytest" not in sentinel.files[path].data
+
+
+@given(seed=seeds, django=st.booleans())
+def test_a_file_of_its_own_fails_too(seed: int, django: bool) -> None:
+    """A function, or a method of Django's simplest case."""
+    found = written(rng(seed), (), django=django)
+    text = found.source.decode().replace("from django.test import SimpleTestCase", "from unittest import TestCase")
+    names: dict[str, Any] = {}
+    exec(compile(text.replace("SimpleTestCase", "TestCase"), "test_x.py", "exec"), names)
+    owner, _, name = found.path.rpartition("::")
+    with pytest.raises(AssertionError):
+        getattr(names[owner](name), name)() if owner else names[name]()
