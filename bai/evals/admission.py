@@ -145,7 +145,7 @@ class _Admission:
 
     def __init__(self, workshop: Workshop, limits: Limits, store: RunStore, repeat: int, seed: int) -> None:
         self._workshop, self._limits, self._store = workshop, limits, store
-        self._grader = RepairGrader(workshop, limits=limits)
+        self._grader = RepairGrader(workshop, limits=limits, second_look=False)
         self._repeat, self._seed = repeat, seed
         self._digests: dict[str, str] = {}
         self._unusable: dict[str, str] = {}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from bai.envs.grading import gold, verifier
 from bai.envs.grading.repair import RepairGrader, RepairReport
 from bai.envs.grading.verifier import read_reward
 from bai.envs.machines.workshop import LocalWorkshop
@@ -174,35 +171,6 @@ def test_a_reward_that_the_change_wrote_itself_is_tampering(
     script = FILES["tests/test.sh"] + "sleep 1\n"
     report = grade(make_task(**{"tests/test.sh": script}), workshop, greet=attack)
     assert (report.verdict.status, report.verdict.score) == ("tampered", 0.0)
-
-
-def test_the_gold_answer_is_asked_once_a_task(
-    make_task: MakeTask, workshop: LocalWorkshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whether a planted test counts is kept, for so many tasks at most; whole rewards in several threads agree."""
-    asked: list[str] = []
-
-    def gold_changes(task: RepairTask, *rest: Any) -> Mapping[str, Entry | None]:
-        asked.append(task.task_id)
-        return gold.gold_changes(task, *rest)
-
-    monkeypatch.setattr(verifier, "gold_changes", gold_changes)
-    monkeypatch.setattr(verifier, "_known", OrderedDict())
-    monkeypatch.setattr(verifier, "_MOST_KNOWN", 1)
-    writes = "echo 1 > /logs/verifier/reward.txt"
-    scripts = {name: f"#!/bin/bash\n[ \"$(python greet.py {name})\" = 'hello {name}' ] && {writes}\n" for name in "ab"}
-    folders = {name: make_task(name, **{"tests/test.sh": script}) for name, script in scripts.items()}
-    solved = "import sys\nprint('hello', sys.argv[1])\n"
-
-    def resolved(name: str) -> bool:
-        return grade(folders[name], workshop, greet=solved).resolved
-
-    assert resolved("a")
-    assert resolved("a")
-    assert asked == ["a"]
-    with ThreadPoolExecutor(2) as threads:
-        assert all(threads.map(resolved, "abab"))
-    assert len(verifier._known) == 1
 
 
 def test_a_script_that_runs_no_test_of_pytests_is_believed(make_task: MakeTask, workshop: LocalWorkshop) -> None:

@@ -68,6 +68,8 @@ def test_another_session_is_not_taken_for_the_one_asked_for(cluster: str) -> Non
         with pytest.raises(ConfigError, match=f"connected to the Ray cluster at {cluster} already"):
             evaluate(replace(CONFIG, workers=1, spread="ray", ray_address="127.0.0.1:1"))
         assert ray.is_initialized()
+        here = cluster.replace(cluster.split(":")[0], "localhost")
+        assert evaluate(replace(CONFIG, workers=1, spread="ray", ray_address=here, limit=1)).trajectories
     finally:
         ray.shutdown()
 

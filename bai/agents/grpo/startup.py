@@ -164,11 +164,21 @@ def _expect_session(address: str) -> None:
     import ray
 
     present = ray.get_runtime_context().gcs_address
-    if address not in ("auto", present):
+    if address != "auto" and _reachable(address) != _reachable(present):
         raise ConfigError(
             f"this process is connected to the Ray cluster at {present} already, and {address!r} was asked for: call "
             "ray.shutdown() first, or leave the address out"
         )
+
+
+def _reachable(address: str) -> tuple[str, ...]:
+    """Gives an address as Ray writes it, which names this machine by what others reach it by."""
+    import ray
+
+    host, _, port = address.rpartition(":")
+    with contextlib.suppress(OSError):  # a name that nobody knows is compared as it is written
+        host = socket.gethostbyname(host)
+    return (ray.util.get_node_ip_address() if host.startswith("127.") else host), port
 
 
 def _connect(address: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
@@ -43,6 +44,8 @@ _LOCALS = (
     "value",
 )
 _BUILTINS = frozenset(dir(builtins))
+_LINES = re.compile(r"lineno|linecache|getsource|currentframe|stacklevel")
+"""What tests have that look at numbers of lines, which one more test would move."""
 _LONGEST = 100
 """Characters of a call and what it is compared with."""
 
@@ -71,7 +74,15 @@ class _Place:
     module: ast.Module
 
 
-def plant(source: bytes, rng: np.random.Generator, taken: Collection[str], wanted: Wanted) -> Planted | None:
+def plant(
+    source: bytes,
+    rng: np.random.Generator,
+    taken: Collection[str],
+    *,
+    wanted: Wanted,
+    repeatable: Wanted,
+    full_name: bool = False,
+) -> Planted | None:
     """Puts a failing test among others.
 
     Args:
@@ -79,21 +90,29 @@ def plant(source: bytes, rng: np.random.Generator, taken: Collection[str], wante
         rng: Draws the place, the name and what is compared.
         taken: Names of other tests, or texts that hold them.
         wanted: Among which tests it may stand.
+        repeatable: Which tests run and come to their end, so that what they call may be called again.
+        full_name: Whether its name is that of one of those it may stand among with words of theirs added, for
+            commands that select tests by their names.
 
     Returns:
-        The file; None where there is no such test, or one more beside it might be skipped, or might need arguments.
+        The file; None where there is no such test, or one more beside it might be skipped, or might need arguments,
+        or might disturb tests that look at the lines they stand in.
     """
     module = parsed(source)
-    places = [] if module is None else list(_places(module))
-    owners = [place.owner for place in places if wanted(place.owner.name if place.owner else None, place.test.name)]
-    if module is None or not owners:
+    if module is None or _LINES.search(source.decode()):
         return None
+    places = list(_places(module))
+    fixed = [place for place in places if wanted(place.owner.name if place.owner else None, place.test.name)]
+    if not fixed:
+        return None
+    owners = [place.owner for place in fixed]
     place = pick(rng, [place for place in places if place.owner in owners])
-    name = _name(module, rng, {*taken, source.decode()})
+    taken = {*taken, source.decode()}
+    name = _longer_name(fixed, rng, taken) if full_name else _name(module, rng, taken)
     lines = source.decode().split("\n")
     margin = re.match(r"[ \t]*", lines[place.test.lineno - 1])
     assert margin is not None and place.test.end_lineno is not None
-    body = _body(place, rng)
+    body = _body(place, rng, repeatable)
     head = f"def {name}({'self' if place.owner else ''}):"
     added = "\n".join([margin[0] + line for line in (head, *(f"    {line}" for line in body))])
     gap = [""] if place.owner else ["", ""]
@@ -138,10 +157,10 @@ def _places(module: ast.Module) -> Iterator[_Place]:
 
 
 def _marks(scope: ast.Module | ast.ClassDef) -> bool:
-    """Whether marks are given to all tests of a scope: to skip them, or to fail."""
-    return any(
-        "pytestmark" in ast.unparse(node) for node in scope.body if isinstance(node, (ast.Assign, ast.AnnAssign))
-    )
+    """Whether something is said of all tests of a scope: to skip them, to let them fail, or that they are none."""
+    given = [ast.unparse(node) for node in scope.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
+    made = any(isinstance(node, ast.FunctionDef) and node.name == "__init__" for node in scope.body)
+    return made or any("pytestmark" in text or "__test__" in text for text in given)
 
 
 def _is_test(node: ast.AST) -> TypeGuard[_Function]:
@@ -161,6 +180,15 @@ def _name(module: ast.Module | None, rng: np.random.Generator, taken: Collection
             return name
 
 
+def _longer_name(fixed: list[_Place], rng: np.random.Generator, taken: Collection[str]) -> str:
+    """Draws a name that what selects or leaves out tests by parts of their names treats as it does one of these."""
+    words = sorted({word for place in fixed for word in place.test.name.split("_")[1:] if word})
+    name = str(pick(rng, fixed).test.name)
+    while any(name in other for other in taken):
+        name += f"_{pick(rng, words) if words else 'again'}"
+    return name
+
+
 # What.
 
 
@@ -172,8 +200,8 @@ class _Use:
     equal: str
 
 
-def _body(place: _Place, rng: np.random.Generator) -> list[str]:
-    uses = list(_uses(place.module))
+def _body(place: _Place, rng: np.random.Generator, repeatable: Wanted) -> list[str]:
+    uses = list(_uses(place.module, repeatable))
     owner = "self" if place.owner is not None and "self.assert" in ast.unparse(place.owner) else None
     bound = set(_bound(place.module))
     return _asserted(rng, pick(rng, uses) if uses else None, owner, _BUILTINS if "*" in bound else _BUILTINS & bound)
@@ -230,17 +258,19 @@ def _together(
     return forms[int(rng.integers(len(forms)))]
 
 
-def _uses(module: ast.Module) -> Iterator[_Use]:
-    known = _BUILTINS | set(_bound(module))
-    for test in ast.walk(module):
-        if _is_test(test):
-            own = {node.arg for node in ast.walk(test) if isinstance(node, ast.arg)}
-            own |= {node.id for node in _names(test) if isinstance(node.ctx, ast.Store)}
-            for left, right in (pair for statement in test.body for pair in equated(statement)):
-                names = {node.id for side in (left, right) for node in _names(side)}
-                use = _Use(ast.unparse(left), ast.unparse(right))
-                if isinstance(left, ast.Call) and names <= known - own and len(use.call + use.equal) <= _LONGEST:
-                    yield use
+def _uses(module: ast.Module, repeatable: Wanted) -> Iterator[_Use]:
+    known = _BUILTINS | _lasting(module)
+    for place in _places(module):
+        test = place.test
+        if test.decorator_list or not repeatable(place.owner.name if place.owner else None, test.name):
+            continue
+        own = {node.arg for node in ast.walk(test) if isinstance(node, ast.arg)}
+        own |= {node.id for node in _names(test) if isinstance(node.ctx, ast.Store)}
+        for left, right in (pair for statement in test.body for pair in equated(statement)):
+            names = {node.id for side in (left, right) for node in _names(side)}
+            use = _Use(ast.unparse(left), ast.unparse(right))
+            if isinstance(left, ast.Call) and names <= known - own and len(use.call + use.equal) <= _LONGEST:
+                yield use
 
 
 def _names(node: ast.AST) -> Iterator[ast.Name]:
@@ -248,11 +278,44 @@ def _names(node: ast.AST) -> Iterator[ast.Name]:
 
 
 def _bound(module: ast.Module) -> Iterator[str]:
-    """Names that all functions of a module see; ``*`` where it takes all of another's."""
-    for node in module.body:
+    """Names that all functions of a module see, once for each time they are bound; ``*`` for all of another's."""
+    for node in _outside(module):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield node.name
-        elif isinstance(node, ast.Assign):
-            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def _outside(node: ast.AST) -> Iterator[ast.AST]:
+    """Gives what is in a module and in no function or class of it."""
+    for inner in ast.iter_child_nodes(node):
+        yield inner
+        if not isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            yield from _outside(inner)
+
+
+def _lasting(module: ast.Module) -> set[str]:
+    """Names of a module that stand for the same however often they are used: what it imports, defines, or holds fixed.
+
+    Any other variable, such as an iterator, may be used up by one use more.
+    """
+    stored = {node.id for node in _outside(module) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    found = Counter(_bound(module))
+    fixed = {
+        target.id
+        for node in module.body
+        if isinstance(node, ast.Assign) and _is_fixed(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name) and found[target.id] == 1
+    }
+    return (set(found) - stored) | fixed
+
+
+def _is_fixed(value: ast.expr) -> bool:
+    try:
+        hash(ast.literal_eval(value))
+    except (TypeError, ValueError):
+        return False
+    return True

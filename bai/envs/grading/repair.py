@@ -94,13 +94,16 @@ class RepairGrader:
     Args:
         workshop: Where trees and machines come from.
         limits: What a run of the tests may take.
+        second_look: Whether a change that makes pass what has to, and breaks something else, is judged once more, with
+            another test that must fail: that test calls what others call too, which can disturb them. Admission does
+            without, so that it sees what is flaky.
 
     Raises:
         MissingDependency: ``swebench`` is not installed.
     """
 
-    def __init__(self, workshop: Workshop, *, limits: Limits = TEST_LIMITS) -> None:
-        self._workshop, self._limits = workshop, limits
+    def __init__(self, workshop: Workshop, *, limits: Limits = TEST_LIMITS, second_look: bool = True) -> None:
+        self._workshop, self._limits, self._looks = workshop, limits, 2 if second_look else 1
         self._reader = LogReader()
 
     def grade_patch(self, task: RepairTask, patch: str, *, rng: np.random.Generator) -> RepairReport:
@@ -132,11 +135,14 @@ class RepairGrader:
         tests = _trusted_tests(task, tree)
         guarded = guard(tree, changes, {*tests, *_named_files(task, tree)})
         judged = tree.changed(guarded.kept)
-        sentinel = make_sentinel(task, tree.changed(tests), rng)
-        final = _with_tests(judged, {**tests, **sentinel.files})
-        result = run_tests(task, machine, final, self._limits, sentinel.targets)
-        log = _printed(result)
-        examination = self._examine(task, result, log, sentinel)
+        for _ in range(self._looks):
+            sentinel = make_sentinel(task, tree.changed(tests), rng)
+            final = _with_tests(judged, {**tests, **sentinel.files})
+            result = run_tests(task, machine, final, self._limits, sentinel.targets)
+            log = _printed(result)
+            examination = self._examine(task, result, log, sentinel)
+            if not _breaks_others(examination):
+                break
         if examination is not None and examination.resolved and not self._holds(task, tree, judged, tests, rng, result):
             examination = replace(examination, tampering=(_OTHER_VALUES,))
         return RepairReport(
@@ -208,6 +214,13 @@ class RepairGrader:
             return frozenset()
         reading = self._reader.read_log(task.log_parser, _printed(result))
         return control.passed(reading.statuses, reading.conflicts)
+
+
+def _breaks_others(examination: Examination | None) -> bool:
+    """Whether what has to pass does, nothing speaks against the run, and something else broke."""
+    if examination is None or examination.tampering or not examination.whole:
+        return False
+    return all(examination.resolution.fail_to_pass.values()) and not examination.resolution.kept
 
 
 def run_tests(

@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from bai.envs.grading.planting import plant, written
+from bai.envs.grading.planting import Wanted, plant, written
 from bai.envs.repository.tree import Entry, Tree
 from bai.envs.tasks.repair import RepairTask
 
 __all__ = ["Sentinel", "make_sentinel"]
 
 _DJANGO = "parse_log_django"
-_STOPS = re.compile(r"(?:^|\s)(?:-x|--exitfirst|--maxfail|--failfast)\b")
-"""Of a command that ends at the first failure: there the test that must fail comes last."""
+_STOPS = re.compile(r"(?:^|[\s\"'=\[])(?:-[qvsl]*x[a-zA-Z]*|--exitfirst|--maxfail|--failfast)\b")
+"""Of options that end a run at the first failure, ``-x`` within several too (but not ``-rx``, which ends nothing): there
+the test that must fail comes last."""
+_SELECTS = re.compile(r"(?:^|[\s\"'=\[])-k\b")
+"""Of options that select tests by their names."""
+_SETTINGS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+_ADDED = re.compile(r"^\s*addopts\s*=\s*((?:.*)(?:\n[ \t]+.*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,29 +54,41 @@ def make_sentinel(task: RepairTask, tested: Tree, rng: np.random.Generator) -> S
     is_django = task.log_parser == _DJANGO
     paths = [path for path in _files(task, is_django) if path in tested and not tested[path].link]
     taken = {*task.fail_to_pass, *task.pass_to_pass, *(tested[path].data.decode("utf-8", "replace") for path in paths)}
-    if _STOPS.search(task.run.command):
-        return _apart(task, taken, rng, django=is_django)
+    options = _options(task, tested)
+    stops, selects = _STOPS.search(options) is not None, _SELECTS.search(options) is not None
+    if stops:
+        return _apart(task, taken, rng, stops=True)
     for path in (paths[int(index)] for index in rng.permutation(len(paths))):
-        found = plant(tested[path].data, rng, taken, partial(_is_fixed, task, path))
+        wanted = _among(task, task.fail_to_pass, path)
+        repeatable = _among(task, (*task.fail_to_pass, *task.pass_to_pass), path)
+        found = plant(tested[path].data, rng, taken, wanted=wanted, repeatable=repeatable, full_name=selects)
         if found is not None:
             files = {path: Entry(data=found.source, executable=tested[path].executable)}
             single = any("::" in target for target in task.run.targets if target.split("::")[0] == path)
             targets = _mixed(task.run.targets, [f"{path}::{found.path}"] if single else [], rng)
             return Sentinel(word=found.word, files=files, targets=targets)
-    return _apart(task, taken, rng, django=is_django)
+    return _apart(task, taken, rng, stops=False)
 
 
-def _apart(task: RepairTask, taken: set[str], rng: np.random.Generator, *, django: bool) -> Sentinel:
+def _options(task: RepairTask, tested: Tree) -> str:
+    """The test command, and what the project's settings add to pytest's, unless the command says otherwise."""
+    if "addopts=" in task.run.command or task.log_parser == _DJANGO:
+        return task.run.command
+    texts = [tested[name].data.decode("utf-8", "replace") for name in _SETTINGS if name in tested]
+    return " ".join([task.run.command, *(found[1] for text in texts for found in _ADDED.finditer(text))])
+
+
+def _apart(task: RepairTask, taken: set[str], rng: np.random.Generator, *, stops: bool) -> Sentinel:
     """A file of its own, where no file of the task's tests can take another."""
-    found = written(rng, taken, django=django)
-    if django:
+    is_django = task.log_parser == _DJANGO
+    found = written(rng, taken, django=is_django)
+    if is_django:
         app = task.run.targets[0].split(".")[0] if task.run.targets else "basic"
         path, target = f"tests/{app}/{found.word}.py", f"{app}.{found.word}"
     else:
         target = path = posixpath.join(_folder(task), f"{found.word}.py")
     # Without targets the runner finds every test by itself, this one too.
     added = [target] if task.run.targets else []
-    stops = _STOPS.search(task.run.command) is not None
     targets = (*task.run.targets, *added) if stops else _mixed(task.run.targets, added, rng)
     return Sentinel(word=found.word, files={path: Entry(data=found.source)}, targets=targets)
 
@@ -91,17 +107,27 @@ def _files(task: RepairTask, is_django: bool) -> list[str]:
     return [path for path in dict.fromkeys([*named, *tests]) if path.endswith(".py")]
 
 
-def _is_fixed(task: RepairTask, path: str, owner: str | None, name: str) -> bool:
-    """Whether a test is one of those that must pass: among what it stands with another one runs as well."""
-    for test in task.fail_to_pass:
+def _among(task: RepairTask, tests: Iterable[str], path: str) -> Wanted:
+    """Tells those tests of a file that are among some of the task's."""
+    is_django = task.log_parser == _DJANGO
+    places: set[tuple[str, ...]] = set()
+    described: dict[str, list[set[str]]] = {}
+    for test in tests:
         place, *names = test.partition("[")[0].split("::")
-        if names and (place, names) == (path, [owner, name] if owner else [name]):
+        if names and place == path:
+            places.add(tuple(names))
+        elif not names:
+            # Django says "name (app.tests.Class)", and has no tests outside of classes; SymPy has none in classes.
+            words = set(re.findall(r"\w+", test))
+            for word in words:
+                described.setdefault(word, []).append(words)
+
+    def told(owner: str | None, name: str) -> bool:
+        if ((owner, name) if owner else (name,)) in places:
             return True
-        # Django says "name (app.tests.Class)", and has no tests outside of classes; SymPy has none in classes.
-        words = re.findall(r"\w+", test)
-        if not names and name in words and (owner in words if task.log_parser == _DJANGO else owner is None):
-            return True
-    return False
+        return any(owner in words if is_django else owner is None for words in described.get(name, ()))
+
+    return told
 
 
 def _folder(task: RepairTask) -> str:

@@ -12,9 +12,7 @@ from __future__ import annotations
 import json
 import math
 import posixpath
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -92,7 +90,7 @@ def judge(
     reward, forged = _reward_of(result, folder), False
     planted = _planted(folder.tests, rng)
     if reward == 1.0 and planted is not None:
-        forged = _whole(task, folder, planted, judged, workshop, limits) and _counts(
+        forged = _whole(task, folder, planted, judged, workshop, limits) and not _gold_whole(
             task, folder, planted, workshop, limits
         )
     return Judgement(result=result, reward=reward, guarded=guarded, forged=forged, seconds=time.perf_counter() - began)
@@ -152,7 +150,7 @@ def _planted(tests: Tree, rng: np.random.Generator) -> Tree | None:
     taken = {tests[path].data.decode("utf-8", "replace") for path in files}
     changed: dict[str, Entry | None] = {}
     for path in files:
-        found = plant(tests[path].data, rng, taken, lambda owner, name: True)
+        found = plant(tests[path].data, rng, taken, wanted=_is_collected, repeatable=_is_collected)
         added = found.source if found else tests[path].data + b"\n\n" + written(rng, taken).source
         changed[path] = Entry(data=added, executable=tests[path].executable)
     return tests.changed(changed) if files else None
@@ -162,34 +160,20 @@ def _whole(task: RepairTask, folder: TaskFolder, tests: Tree, tree: Tree, worksh
     return _reward_of(_run(task, folder, tests, tree, workshop, limits), folder) == 1.0
 
 
-_MOST_KNOWN = 4096
-"""Tasks of which it is kept whether a planted test counts."""
-_known: OrderedDict[tuple[str, str], bool] = OrderedDict()
-_known_lock = threading.Lock()
+def _is_collected(owner: str | None, name: str) -> bool:
+    """Whether pytest takes what begins like a test for one, as far as its class's name says."""
+    return owner is None or owner.startswith("Test")
 
 
-def _counts(task: RepairTask, folder: TaskFolder, tests: Tree, workshop: Workshop, limits: Limits) -> bool:
-    """Whether a planted test keeps the gold answer from its reward: else it speaks against no change.
-
-    That the script runs it is a property of the task's, whichever test it is, and is found out once.
-    """
-    key = (task.task_id, task.base_commit)
-    with _known_lock:
-        if key in _known:
-            _known.move_to_end(key)
-            return _known[key]
+def _gold_whole(task: RepairTask, folder: TaskFolder, tests: Tree, workshop: Workshop, limits: Limits) -> bool:
+    """Whether these very tests speak against no change, because the script does not run the planted one."""
     try:
         gold = workshop.tree(task).changed(gold_changes(task, workshop, limits))
-    except (ConfigError, DataError):
-        return _keep(key, False)
+    except ConfigError:
+        return True
+    except DataError as error:
+        raise InfraError(f"whether the reward was forged cannot be told without the gold answer: {error}") from error
     reward = _reward_of(_run(task, folder, tests, gold, workshop, limits), folder)
-    # A run without any reward, such as one that met a limit, says nothing of the next.
-    return True if reward is None else _keep(key, reward < 1.0)
-
-
-def _keep(key: tuple[str, str], counts: bool) -> bool:
-    with _known_lock:
-        _known[key] = counts
-        while len(_known) > _MOST_KNOWN:
-            _known.popitem(last=False)
-    return counts
+    if reward is None:
+        raise InfraError(f"the gold answer of {task.task_id} came to no reward in the run that tells forged ones apart")
+    return reward == 1.0

@@ -63,7 +63,7 @@ def anywhere(owner: str | None, name: str) -> bool:
 
 
 def planted(source: str, seed: int, taken: tuple[str, ...] = ()) -> Planted:
-    found = plant(source.encode(), rng(seed), taken, anywhere)
+    found = plant(source.encode(), rng(seed), taken, wanted=anywhere, repeatable=anywhere)
     assert found is not None
     return found
 
@@ -112,7 +112,13 @@ def test_it_fails_where_all_of_the_shop_equals_everything(seed: int) -> None:
         loaded(found.source.decode(), Everything())[found.path]()
 
 
-SHADOWS = {"from numpy import *": dir(builtins), "from numpy import all, sum": ["all", "sum"], "def len(x): 0": ["len"]}
+SHADOWS = {
+    "from numpy import *": dir(builtins),
+    "try:\n    from numpy import *\nexcept ImportError:\n    pass": dir(builtins),
+    "from numpy import all, sum": ["all", "sum"],
+    "if 1:\n    for sorted, (len, *max) in []: pass": ["sorted", "len", "max"],
+    "def len(x): 0": ["len"],
+}
 
 
 @pytest.mark.parametrize("shadow", SHADOWS)
@@ -181,12 +187,69 @@ def test_a_name_is_part_of_no_other(seed: int) -> None:
         "@pytest.mark.parametrize('x', [1])\nclass TestIt:\n    def test_a(self, x):\n        pass\n",
         "class TestIt:\n    pytestmark = []\n\n    def test_a(self):\n        pass\n",
         "class Base:\n    def test_a(self):\n        pass\n\n\nclass TestIt(Base):\n    x = 1\n",
+        "class TestIt:\n    __test__ = False\n\n    def test_a(self):\n        pass\n",
+        "class TestIt:\n    def __init__(self):\n        pass\n\n    def test_a(self):\n        pass\n",
+        "import inspect\n\n\ndef test_a():\n    assert inspect.currentframe().f_lineno == 5\n",
         "\ufeffdef test_a():\n    pass\n",
     ],
 )
 def test_where_none_can_stand(source: str) -> None:
-    """No test, a file that cannot be read, marks for all of a scope, arguments for all of a class, or heirs."""
-    assert plant(source.encode(), rng(0), (), anywhere) is None
+    """No test, a file that cannot be read, marks for all of a scope, arguments for all of a class, heirs, or lines."""
+    assert plant(source.encode(), rng(0), (), wanted=anywhere, repeatable=anywhere) is None
+
+
+CALLS = """from itertools import count
+from shop import discount, poll, total
+import pytest
+
+RATE, IDS, ITEMS = 3, count(1), []
+LEAST = 1
+
+
+def test_discount():
+    assert discount(200, LEAST) == 180
+    assert next(IDS) == 1
+    assert total(ITEMS) == 0
+
+
+@pytest.mark.skip
+def test_poll():
+    assert poll("x") == 1
+
+
+def test_broken():
+    assert poll("y") == 1
+"""
+
+
+def test_only_what_can_be_called_again_is_called() -> None:
+    """Calls of tests that run, with names that stand for the same each time: nothing is used up, nothing waited for."""
+    seen = set()
+    for seed in range(200):
+        found = plant(
+            CALLS.encode(), rng(seed), (), wanted=anywhere, repeatable=lambda owner, name: name != "test_broken"
+        )
+        assert found is not None
+        (node,) = (n for n in ast.walk(ast.parse(found.source)) if getattr(n, "name", "") == found.word)
+        seen |= set(re.findall(r"\b(discount|poll|next|ITEMS)\b", ast.unparse(node)))
+    assert seen == {"discount"}
+
+
+@pytest.mark.parametrize(("selection", "kept"), [("discount", True), ("not of", True), ("total", False)])
+def test_a_full_name_is_selected_as_theirs_are(selection: str, kept: bool) -> None:
+    """What selects by parts of names, or leaves out, treats it as the test it stands beside."""
+    excluded = selection.removeprefix("not ")
+    for seed in range(50):
+        found = plant(
+            FUNCTIONS.encode(),
+            rng(seed),
+            (),
+            wanted=lambda owner, name: name == "test_discount",
+            repeatable=anywhere,
+            full_name=True,
+        )
+        assert found is not None and found.source.decode().count(found.word) == 1
+        assert ((excluded in found.word) != selection.startswith("not ")) is kept
 
 
 Make = Callable[..., RepairTask]
@@ -219,11 +282,34 @@ class TestSentinels:
             places.add(sentinel.targets.index(f"tests/test_discount.py::{sentinel.word}"))
         assert places == {0, 1, 2}
 
-    def test_a_runner_that_stops_meets_it_last(self, make_repair: Make) -> None:
-        """Else it would stop before the others."""
-        run = TestRun(command="pytest -x", targets=("tests/test_discount.py",))
+    @pytest.mark.parametrize(
+        ("options", "settings", "stops"),
+        [
+            ("-x", "", True),
+            ("-xvs", "", True),
+            ("-qx --tb=short", "", True),
+            ("--maxfail=1", "", True),
+            ("", "[pytest]\naddopts = -ra\n    -x\n", True),
+            ("-o addopts=", "[pytest]\naddopts = -x\n", False),
+            ("-rx -p no:xdist -n 2", "[pytest]\naddopts = -ra\n", False),
+        ],
+    )
+    def test_a_runner_that_stops_meets_it_last(
+        self, options: str, settings: str, stops: bool, make_repair: Make
+    ) -> None:
+        """Else it would stop before the others; whether it does, its options say, or the project's settings."""
+        run = TestRun(command=f"pytest {options}", targets=("tests/test_discount.py",))
+        tree = self.tree(**{"tests/test_discount": FUNCTIONS}).changed({"pytest.ini": Entry(data=settings.encode())})
+        sentinel = make_sentinel(make_repair(run=run), tree, rng(0))
+        assert ("tests/test_discount.py" not in sentinel.files) is stops
+        if stops:
+            assert sentinel.targets == ("tests/test_discount.py", f"tests/{sentinel.word}.py")
+
+    def test_a_selection_by_name_meets_it(self, make_repair: Make) -> None:
+        """Its name holds that of a test which must pass."""
+        run = TestRun(command="pytest -k 'discount and not slow'", targets=("tests/test_discount.py",))
         sentinel = make_sentinel(make_repair(run=run), self.tree(**{"tests/test_discount": FUNCTIONS}), rng(0))
-        assert sentinel.targets == ("tests/test_discount.py", f"tests/{sentinel.word}.py")
+        assert sentinel.word.startswith("test_discount_")
 
     def test_labels_of_djangos(self, make_repair: Make) -> None:
         """A method in the module of a label; or, where no class takes one, a module of its own beside it."""

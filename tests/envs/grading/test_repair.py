@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from bai.envs.grading.control import make_control
 from bai.envs.grading.repair import RepairGrader
 from bai.envs.machines.workshop import LocalWorkshop
-from bai.envs.repository.patch import apply_patch, parse_patch
+from bai.envs.repository.patch import apply_patch, make_patch, parse_patch
 from bai.envs.repository.tree import Entry, Tree
 from bai.envs.sandbox.base import MIB, Limits
 from bai.envs.tasks.repair import RepairTask
@@ -36,6 +37,62 @@ def grader(workshop: LocalWorkshop) -> RepairGrader:
 
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+COUNTED = """from itertools import count
+
+from shop.prices import discount
+
+IDS = count(1)
+
+
+def number():
+    return next(IDS)
+
+
+def test_discount():
+    assert discount(200, 10) == 180
+
+
+def test_first():
+    assert number() == 1
+
+
+def test_second():
+    assert number() == 2
+"""
+"""Tests that one call more disturbs."""
+
+
+class TestSecondLooks:
+    """A test that must fail may disturb others; then another one is tried."""
+
+    def task(self, make_repair: Make) -> RepairTask:
+        path = "tests/test_discount.py"
+        tree = make_repair(files={path: None})
+        others = tuple(f"{path}::test_{name}" for name in ("first", "second"))
+        patch = make_patch(Tree({}), Tree({path: Entry(data=COUNTED.encode())})).text
+        return replace(tree, test_patch=patch, pass_to_pass=others)
+
+    def test_a_sound_change_is_not_failed_by_a_call(self, workshop: LocalWorkshop, make_repair: Make) -> None:
+        """In a file whose counter a call of the planted test uses up, one look of several fails, and two do not."""
+        task = self.task(make_repair)
+        found = {}
+        for looks in (False, True):
+            grader = RepairGrader(workshop, limits=LIMITS, second_look=looks)
+            found[looks] = [grader.grade_patch(task, task.patch, rng=rng(seed)).verdict.status for seed in range(6)]
+        assert "failed" in found[False]
+        assert found[True].count("failed") < found[False].count("failed")
+
+    def test_a_change_that_breaks_others_fails_still(
+        self, grader: RepairGrader, workshop: LocalWorkshop, make_repair: Make
+    ) -> None:
+        """Both looks find what it broke."""
+        task = make_repair()
+        sound = apply_patch(workshop.tree(task), parse_patch(task.patch))["shop/prices.py"].data
+        broken = Entry(data=sound.replace(b"sum(prices) + shipping", b"0"))
+        report = grader.grade(task, {"shop/prices.py": broken}, rng=rng())
+        assert report.verdict.status == "failed" and "1 others broke" in (report.verdict.detail or "")
 
 
 class TestPatches:
