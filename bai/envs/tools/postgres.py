@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bai.envs.sandbox.base import MIB
 from bai.envs.tools.base import Tool, ToolSource
 from bai.envs.tools.postgres_databases import Database, connect, copy_database, enter, import_psycopg, make_database
-from bai.envs.tools.rows import plain_row, plain_tables, told_changes, told_rows
+from bai.envs.tools.postgres_reading import UNHELD, Allowance, read_result, read_tables
+from bai.envs.tools.rows import told_changes, told_rows
 from bai.envs.tools.sqlite import Report, check_sql_settings, sql_tool
 from bai.errors import CannotFork, ConfigError, InfraError, ToolFault
 
@@ -24,7 +25,7 @@ __all__ = ["PostgresSource"]
 _GRACE_S = 2.0
 """Seconds after a statement's time before its session is ended: the server stops it by itself before."""
 _MOST_BYTES = 4_000_000
-"""Bytes that the rows of a result may hold, as text."""
+"""Bytes that the rows of a result may hold, as :class:`Allowance` counts them."""
 _READ_S = 30.0
 """Seconds for reading the whole database."""
 _REFUSED = frozenset(
@@ -40,8 +41,6 @@ _BLANK = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/
 _WORD = re.compile(r"[A-Za-z]+")
 _SIZE = "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"
 """Names the functions in full: a statement may have put others of these names before them."""
-_UNHELD = (ArithmeticError, NotImplementedError, RecursionError, ValueError)
-"""What is raised where a value of the server's has none here, such as a whole number of JSON with 5,000 digits."""
 
 
 class PostgresSource(ToolSource):
@@ -60,7 +59,8 @@ class PostgresSource(ToolSource):
         statement_s: Seconds a statement may take.
         most_rows: Rows that a statement may give; more is a fault.
         shown_rows: Rows that the agent sees of them.
-        size_mb: Mebibytes that the database may grow to, over the 8 or so that an empty one takes.
+        size_mb: Mebibytes that the database may grow by, over what the setup and the 8 or so of an empty one take. The
+            end state may hold no more text than such a database has bytes, however well the server packs it.
 
     Raises:
         ConfigError: There is no address, or an argument is out of range.
@@ -121,7 +121,7 @@ class PostgresSource(ToolSource):
                 found = self._run(session, statement)
             except psycopg.Error as error:
                 raise _explained(error, self._statement_s, late=ended.is_set()) from None
-            except _UNHELD as error:
+            except UNHELD as error:
                 raise ToolFault(f"a value of the result cannot be shown: {error}"[:300], "failed") from None
         if found["columns"] is None:
             return told_changes(found["changed"])
@@ -132,37 +132,10 @@ class PostgresSource(ToolSource):
         """Runs a statement and ends its transaction; a fault leaves it to end with the session."""
         session.execute(b"BEGIN" if self._writable else b"BEGIN READ ONLY")
         session.execute(f"SET LOCAL statement_timeout = {int(1000 * self._statement_s)}".encode())
-        found = self._fetch(session, statement)
+        found = read_result(session, statement.encode(), Allowance(_MOST_BYTES, self._most_rows))
         if _size_of(session) > self._first_size + self._size:
             raise ToolFault("the database would grow too large; nothing was changed", "too_large")
         session.execute(b"COMMIT")
-        return found
-
-    def _fetch(self, session: psycopg.Connection[Any], statement: str) -> dict[str, Any]:
-        """Takes rows one by one as they come, so that no more are held than may be."""
-        from psycopg.adapt import Transformer
-        from psycopg.pq import ExecStatus
-
-        found: dict[str, Any] = {"columns": None, "rows": [], "changed": 0}
-        server, reader, size = session.pgconn, Transformer(session), 0
-        server.send_query_params(statement.encode(), None)  # this way, the server takes one statement only
-        server.set_single_row_mode()
-        while (result := server.get_result()) is not None:
-            match result.status:
-                case ExecStatus.SINGLE_TUPLE | ExecStatus.TUPLES_OK:
-                    if (size := size + _bytes_of(result)) > _MOST_BYTES:
-                        server.get_cancel().cancel()
-                        raise ToolFault(f"more than {_MOST_BYTES} bytes came; ask for fewer", "too_large")
-                    reader.set_pgresult(result)
-                    found["columns"] = [(result.fname(at) or b"").decode() for at in range(result.nfields)]
-                    found["rows"] += [plain_row(row) for row in reader.load_rows(0, result.ntuples, tuple)]
-                case ExecStatus.COMMAND_OK | ExecStatus.EMPTY_QUERY:
-                    found["changed"] = result.command_tuples or 0
-                case _:
-                    raise import_psycopg().errors.error_from_result(result)
-            if len(found["rows"]) > self._most_rows:
-                server.get_cancel().cancel()
-                raise ToolFault(f"more than {self._most_rows} rows came; ask for fewer", "too_large")
         return found
 
     @contextmanager
@@ -187,8 +160,8 @@ class PostgresSource(ToolSource):
                 session.execute(f"SET statement_timeout = {int(1000 * _READ_S)}".encode())
                 # Else a policy hides rows, or runs what the agent wrote: a table with one is not read.
                 session.execute(b"SET row_security = off")
-                return {"tables": plain_tables(_tables(session))}
-            except (psycopg.Error, *_UNHELD) as error:
+                return {"tables": read_tables(session, Allowance(self._first_size + self._size))}
+            except (psycopg.Error, *UNHELD) as error:
                 raise ToolFault(f"the database cannot be read: {error}", "failed") from error
 
     def get_state(self) -> Any:
@@ -246,29 +219,7 @@ def _terminate(url: str, process: int, ended: threading.Event) -> None:
         pass  # the server is gone, and the session with it
 
 
-def _bytes_of(result: Any) -> int:
-    return sum(
-        len(result.get_value(row, column) or b"") for row in range(result.ntuples) for column in range(result.nfields)
-    )
-
-
 def _size_of(session: psycopg.Connection[Any]) -> int:
     row = session.execute(_SIZE).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def _tables(session: psycopg.Connection[Any]) -> dict[str, Any]:
-    """All tables of the schema ``public``; what is in other schemas counts under the schema's name."""
-    from psycopg import sql
-
-    named = session.execute(
-        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
-        "c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
-    ).fetchall()
-    found = {}
-    for schema, table in named:
-        cursor = session.execute(sql.SQL("SELECT * FROM ONLY {}").format(sql.Identifier(schema, table)))
-        columns = [column.name for column in cursor.description or ()]
-        found[table if schema == "public" else f"{schema}.{table}"] = {"columns": columns, "rows": cursor.fetchall()}
-    return found

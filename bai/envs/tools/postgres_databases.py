@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
 
-__all__ = ["Database", "connect", "copy_database", "enter", "import_psycopg", "make_database"]
+__all__ = ["Database", "connect", "copy_database", "enter", "import_psycopg", "make_database", "taking"]
 
 _TEMPORARY = "64MB"
 """What the sorts and temporary tables of one session may take on disk."""
-
-
+_HERE = threading.local()
+"""``taking``: whether this thread is amid a result."""
 _SETTINGS = " ".join(
     f"-c {name}"
     for name in (
@@ -110,7 +111,7 @@ def _make(url: str, template: str, source: Database | None) -> Database:
 
     token = secrets.token_hex(8)
     made = Database(url, f"bai_{token}", secrets.token_hex(16))
-    weakref.finalize(made, _drop, os.getpid(), url, made.name)
+    weakref.finalize(made, _let_go, os.getpid(), url, made.name)
     name = sql.Identifier(made.name)
     with connect(url) as admin:
         admin.execute(
@@ -175,11 +176,32 @@ def _bound(admin: psycopg.Connection[Any], name: sql.Identifier) -> None:
         admin.execute(sql.SQL("ALTER ROLE {} SET temp_file_limit = {}").format(name, sql.Literal(_TEMPORARY)))
 
 
-def _drop(owner: int, url: str, name: str) -> None:
-    from psycopg import sql
+@contextlib.contextmanager
+def taking() -> Iterator[None]:
+    """Says that this thread is amid a result: what it lets go of meanwhile is dropped by another thread.
 
+    A server drops no database before all its sessions have taken note of it, and one whose rows nobody takes does not.
+    What nothing refers to may be found at any time, so that this thread would wait for itself.
+    """
+    _HERE.taking = True
+    try:
+        yield
+    finally:
+        _HERE.taking = False
+
+
+def _let_go(owner: int, url: str, name: str) -> None:
     if os.getpid() != owner:
         return  # a forked child: it is its parent's
+    if getattr(_HERE, "taking", False):
+        threading.Thread(target=_drop, args=(url, name)).start()
+    else:
+        _drop(url, name)
+
+
+def _drop(url: str, name: str) -> None:
+    from psycopg import sql
+
     with contextlib.suppress(InfraError, ConfigError), connect(url) as admin:
         admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         admin.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
