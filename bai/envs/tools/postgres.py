@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from bai.envs.sandbox.base import MIB
 from bai.envs.tools.base import Tool, ToolSource
-from bai.envs.tools.postgres_databases import Database, connect, copy_database, enter, import_psycopg, make_database
+from bai.envs.tools.postgres_databases import (
+    Database,
+    connect,
+    copy_database,
+    enter,
+    import_psycopg,
+    make_database,
+    pack,
+    size_of,
+)
 from bai.envs.tools.postgres_reading import UNHELD, Allowance, read_result, read_tables
 from bai.envs.tools.rows import told_changes, told_rows
 from bai.envs.tools.sqlite import Report, check_sql_settings, sql_tool
@@ -28,6 +37,8 @@ _MOST_BYTES = 4_000_000
 """Bytes that the rows of a result may hold, as :class:`Allowance` counts them."""
 _READ_S = 30.0
 """Seconds for reading the whole database."""
+_PACK_S = 10.0
+"""Seconds for packing it, in which code of the agent's may run: that of its indexes."""
 _REFUSED = frozenset(
     """
     begin start commit end rollback abort savepoint release prepare execute deallocate set reset listen unlisten notify
@@ -39,8 +50,17 @@ _OF_ROLES = frozenset({"role", "user"})
 """What follows ALTER where it is about the episode's role, whose password and settings are not its to change."""
 _BLANK = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/)*")
 _WORD = re.compile(r"[A-Za-z]+")
-_SIZE = "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"
-"""Names the functions in full: a statement may have put others of these names before them."""
+
+
+class _Full(ToolFault):
+    """A statement was undone that would have taken the database beyond its bound."""
+
+    def __init__(self, before: int) -> None:
+        super().__init__("the database would grow too large; nothing was changed", "too_large")
+        self.before = before
+
+    def __reduce__(self) -> tuple[type[ToolFault], tuple[str, str]]:
+        return ToolFault, (self.reason, self.kind)
 
 
 class PostgresSource(ToolSource):
@@ -59,8 +79,9 @@ class PostgresSource(ToolSource):
         statement_s: Seconds a statement may take.
         most_rows: Rows that a statement may give; more is a fault.
         shown_rows: Rows that the agent sees of them.
-        size_mb: Mebibytes that the database may grow by, over what the setup and the 8 or so of an empty one take. The
-            end state may hold no more text than such a database has bytes, however well the server packs it.
+        size_mb: Mebibytes that the database may grow by, over what the setup and the 8 or so of an empty one take. Rows
+            that a statement replaces or deletes count until it has ended; those of earlier ones make room. The end
+            state may hold no more text than such a database has bytes, however well the server packs it.
 
     Raises:
         ConfigError: There is no address, or an argument is out of range.
@@ -104,7 +125,7 @@ class PostgresSource(ToolSource):
         with self._session() as session:
             if script:
                 session.execute(script.encode())
-            self._first_size = _size_of(session)
+            self._first_size = size_of(session)
 
     def _session(self) -> AbstractContextManager[psycopg.Connection[Any]]:
         """A connection as the episode's role."""
@@ -115,28 +136,61 @@ class PostgresSource(ToolSource):
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
         statement = arguments["query"]
         _expect_allowed(statement)
-        psycopg = import_psycopg()
-        with self._session() as session, self._guard(session) as ended:
-            try:
-                found = self._run(session, statement)
-            except psycopg.Error as error:
-                raise _explained(error, self._statement_s, late=ended.is_set()) from None
-            except UNHELD as error:
-                raise ToolFault(f"a value of the result cannot be shown: {error}"[:300], "failed") from None
+        found = self._answer(statement)
         if found["columns"] is None:
             return told_changes(found["changed"])
         self._last = {"columns": found["columns"], "rows": found["rows"]}
         return told_rows(found["columns"], found["rows"], self._shown_rows)
 
+    def _answer(self, statement: str) -> dict[str, Any]:
+        """Runs a statement; once more where the room that it lacked was that of rows that are gone."""
+        try:
+            return self._attempt(statement)
+        except _Full as full:
+            if self._reclaimed() >= full.before:
+                raise
+        except ToolFault:
+            self._reclaimed()  # what was undone stays in the files
+            raise
+        try:
+            return self._attempt(statement)
+        except ToolFault:
+            self._reclaimed()
+            raise
+
+    def _attempt(self, statement: str) -> dict[str, Any]:
+        psycopg = import_psycopg()
+        with self._session() as session, self._guard(session) as ended:
+            try:
+                return self._run(session, statement)
+            except psycopg.Error as error:
+                raise _explained(error, self._statement_s, late=ended.is_set()) from None
+            except UNHELD as error:
+                raise ToolFault(f"a value of the result cannot be shown: {error}"[:300], "failed") from None
+
     def _run(self, session: psycopg.Connection[Any], statement: str) -> dict[str, Any]:
         """Runs a statement and ends its transaction; a fault leaves it to end with the session."""
+        before = size_of(session)
         session.execute(b"BEGIN" if self._writable else b"BEGIN READ ONLY")
         session.execute(f"SET LOCAL statement_timeout = {int(1000 * self._statement_s)}".encode())
         found = read_result(session, statement.encode(), Allowance(_MOST_BYTES, self._most_rows))
-        if _size_of(session) > self._first_size + self._size:
-            raise ToolFault("the database would grow too large; nothing was changed", "too_large")
+        session.execute(b"SET CONSTRAINTS ALL IMMEDIATE")  # what waits for the end runs now, and counts
+        after = size_of(session)
+        if after > self._most() and after > before:
+            session.execute(b"ROLLBACK")  # not left to the end of the session, which nobody waits for
+            raise _Full(before)
+        session.execute(b"SET TRANSACTION READ ONLY")  # for what was made to wait once more
         session.execute(b"COMMIT")
         return found
+
+    def _most(self) -> int:
+        """Bytes that the database may take."""
+        return self._first_size + self._size
+
+    def _reclaimed(self) -> int:
+        """Gives the database's size, after its files were packed where they take more than they may."""
+        assert self._database is not None
+        return pack(self._database, self._most(), _PACK_S)
 
     @contextmanager
     def _guard(self, session: psycopg.Connection[Any]) -> Iterator[threading.Event]:
@@ -160,7 +214,7 @@ class PostgresSource(ToolSource):
                 session.execute(f"SET statement_timeout = {int(1000 * _READ_S)}".encode())
                 # Else a policy hides rows, or runs what the agent wrote: a table with one is not read.
                 session.execute(b"SET row_security = off")
-                return {"tables": read_tables(session, Allowance(self._first_size + self._size))}
+                return {"tables": read_tables(session, Allowance(self._most()))}
             except (psycopg.Error, *UNHELD) as error:
                 raise ToolFault(f"the database cannot be read: {error}", "failed") from error
 
@@ -217,9 +271,3 @@ def _terminate(url: str, process: int, ended: threading.Event) -> None:
             admin.execute("SELECT pg_terminate_backend(%s)", (process,))
     except (InfraError, ConfigError):
         pass  # the server is gone, and the session with it
-
-
-def _size_of(session: psycopg.Connection[Any]) -> int:
-    row = session.execute(_SIZE).fetchone()
-    assert row is not None
-    return int(row[0])

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
 
-__all__ = ["Database", "connect", "copy_database", "enter", "import_psycopg", "make_database", "taking"]
+__all__ = [
+    "Database",
+    "connect",
+    "copy_database",
+    "enter",
+    "import_psycopg",
+    "make_database",
+    "pack",
+    "size_of",
+    "taking",
+]
 
 _TEMPORARY = "64MB"
 """What the sorts and temporary tables of one session may take on disk."""
@@ -42,6 +52,8 @@ _SETTINGS = " ".join(
     )
 )
 """Of every session, before anything is known of the role: a role may have settings, which these are stronger than."""
+_SIZE = b"SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"
+"""Names the functions in full: a statement may have put others of these names before them."""
 _OF_ROLE = b"""
 SELECT one FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole, unnest(setconfig) AS one
 WHERE rolname = current_user AND NOT starts_with(one, 'temp_file_limit=')
@@ -155,6 +167,32 @@ def enter(database: Database) -> Iterator[psycopg.Connection[Any]]:
             _renew(database)
             session = stack.enter_context(connect(database.url, **given))
         yield session
+
+
+def size_of(session: psycopg.Connection[Any]) -> int:
+    """Gives the bytes that the files of a session's database take, rows that are gone among them."""
+    row = session.execute(_SIZE).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def pack(database: Database, most: int, seconds: float) -> int:
+    """Writes a database's files anew without the rows that are gone, where they take more than ``most`` bytes.
+
+    What the episode made can keep that from being done, such as an index whose function fails: no fault of ours. The
+    server runs such functions as their owner. Raises as :func:`connect`.
+
+    Returns:
+        The size then.
+    """
+    psycopg = import_psycopg()
+    with connect(database.url, dbname=database.name) as admin:
+        if (size := size_of(admin)) <= most:
+            return size
+        admin.execute(f"SET statement_timeout = {int(1000 * seconds)}".encode())
+        with contextlib.suppress(psycopg.Error):
+            admin.execute(b"VACUUM FULL")
+        return size_of(admin)
 
 
 def _renew(database: Database) -> None:
