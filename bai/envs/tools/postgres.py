@@ -39,6 +39,8 @@ _READ_S = 30.0
 """Seconds for reading the whole database."""
 _PACK_S = 10.0
 """Seconds for packing it, in which code of the agent's may run: that of its indexes."""
+_OF_SERVERS = frozenset({"08", "53", "57", "58", "XX"})
+"""Classes of errors that the server has by itself: of connections, room, whoever runs it, its system, its own code."""
 _REFUSED = frozenset(
     """
     begin start commit end rollback abort savepoint release prepare execute deallocate set reset listen unlisten notify
@@ -73,7 +75,8 @@ class PostgresSource(ToolSource):
     refused, or gone with the statement that hid it, so that a branch behaves as what it was taken from.
 
     Args:
-        url: The server, as a role that may make databases and roles; None for the variable ``BAI_POSTGRES_URL``.
+        url: The server, as a role that may make databases and roles (a superuser before PostgreSQL 15); None for the
+            variable ``BAI_POSTGRES_URL``.
         writable: As for :class:`~bai.envs.tools.sqlite.SQLiteSource`, as what follows.
         report: What the end state is.
         statement_s: Seconds a statement may take.
@@ -124,7 +127,7 @@ class PostgresSource(ToolSource):
         self._database, self._last = make_database(self._url), None
         with self._session() as session:
             if script:
-                session.execute(script.encode())
+                _set_up(session, script)
             self._first_size = size_of(session)
 
     def _session(self) -> AbstractContextManager[psycopg.Connection[Any]]:
@@ -229,6 +232,15 @@ class PostgresSource(ToolSource):
 
     def close(self) -> None:
         self._database = None
+
+
+def _set_up(session: psycopg.Connection[Any], script: str) -> None:
+    try:
+        session.execute(script.encode())
+    except import_psycopg().Error as error:
+        if (error.sqlstate or "08")[:2] in _OF_SERVERS:
+            raise
+        raise ConfigError(f"the database could not be set up: {error}"[:500]) from error
 
 
 def _expect_allowed(statement: str) -> None:

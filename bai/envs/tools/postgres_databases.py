@@ -131,6 +131,8 @@ def _make(url: str, template: str, source: Database | None) -> Database:
                 name, sql.Literal(made.password)
             )
         )
+        # Whoever is no superuser may give to the role, and end its sessions, as a member of it alone.
+        admin.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
         _bound(admin, name)
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
         admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
