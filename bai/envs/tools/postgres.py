@@ -18,6 +18,7 @@ from bai.envs.tools.postgres_databases import (
     enter,
     import_psycopg,
     make_database,
+    names_roles,
     pack,
     size_of,
 )
@@ -72,7 +73,8 @@ class PostgresSource(ToolSource):
     session and a transaction of its own: a fault of any kind leaves the database as it was. The role owns what is in
     the database and may do nothing beside it: it is no superuser, so that there are no files of the server, no
     programs and no extensions that are not trusted. What it sets for its own sessions to come (``ALTER ROLE``) is
-    refused, or gone with the statement that hid it, so that a branch behaves as what it was taken from.
+    refused, or gone with the statement that hid it, so that a branch behaves as what it was taken from. So is what is
+    about a role by name (default rights, a policy ``TO`` a role, rights of another role), which no branch could have.
 
     Args:
         url: The server, as a role that may make databases and roles (a superuser before PostgreSQL 15); None for the
@@ -182,6 +184,8 @@ class PostgresSource(ToolSource):
         if after > self._most() and after > before:
             session.execute(b"ROLLBACK")  # not left to the end of the session, which nobody waits for
             raise _Full(before)
+        if names_roles(session):
+            raise ToolFault("not allowed here: default rights, or rights and policies of a named role", "refused")
         session.execute(b"SET TRANSACTION READ ONLY")  # for what was made to wait once more
         session.execute(b"COMMIT")
         return found
@@ -241,6 +245,11 @@ def _set_up(session: psycopg.Connection[Any], script: str) -> None:
         if (error.sqlstate or "08")[:2] in _OF_SERVERS:
             raise
         raise ConfigError(f"the database could not be set up: {error}"[:500]) from error
+    with session.transaction():
+        if names_roles(session):
+            raise ConfigError(
+                "the database may not be set up with default rights, or rights and policies of a named role"
+            )
 
 
 def _expect_allowed(statement: str) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "enter",
     "import_psycopg",
     "make_database",
+    "names_roles",
     "pack",
     "size_of",
     "taking",
@@ -54,6 +55,14 @@ _SETTINGS = " ".join(
 """Of every session, before anything is known of the role: a role may have settings, which these are stronger than."""
 _SIZE = b"SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"
 """Names the functions in full: a statement may have put others of these names before them."""
+_NAMED = b"""
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_shdepend JOIN pg_catalog.pg_database AS one ON one.oid = dbid
+    WHERE datname = pg_catalog.current_database() AND refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+    AND (deptype <> 'o' OR classid = 'pg_catalog.pg_default_acl'::pg_catalog.regclass)
+)
+"""
+"""Whether anything refers to a role and is not merely owned by it."""
 _OF_ROLE = b"""
 SELECT one FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole, unnest(setconfig) AS one
 WHERE rolname = current_user AND NOT starts_with(one, 'temp_file_limit=')
@@ -176,6 +185,18 @@ def size_of(session: psycopg.Connection[Any]) -> int:
     row = session.execute(_SIZE).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def names_roles(session: psycopg.Connection[Any]) -> bool:
+    """Whether a session's database holds what is about a role by name: default rights, a policy, rights of another's.
+
+    No such thing can be handed to a branch's role, and a role that it is about cannot be dropped. Puts the search path
+    back to the server's own for what is left of the transaction, so that no operator of the agent's answers.
+    """
+    session.execute(b"SET LOCAL search_path = pg_catalog")
+    row = session.execute(_NAMED).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def pack(database: Database, most: int, seconds: float) -> int:
