@@ -18,9 +18,9 @@ from bai.envs.tools.postgres_databases import (
     enter,
     import_psycopg,
     make_database,
-    names_roles,
     pack,
     size_of,
+    unwelcome,
 )
 from bai.envs.tools.postgres_reading import UNHELD, Allowance, read_result, read_tables
 from bai.envs.tools.rows import told_changes, told_rows
@@ -74,7 +74,8 @@ class PostgresSource(ToolSource):
     the database and may do nothing beside it: it is no superuser, so that there are no files of the server, no
     programs and no extensions that are not trusted. What it sets for its own sessions to come (``ALTER ROLE``) is
     refused, or gone with the statement that hid it, so that a branch behaves as what it was taken from. So is what is
-    about a role by name (default rights, a policy ``TO`` a role, rights of another role), which no branch could have.
+    about a role by name (default rights, a policy ``TO`` a role, rights of another role), which no branch could have,
+    and are large objects, which no table shows.
 
     Args:
         url: The server, as a role that may make databases and roles (a superuser before PostgreSQL 15); None for the
@@ -184,8 +185,8 @@ class PostgresSource(ToolSource):
         if after > self._most() and after > before:
             session.execute(b"ROLLBACK")  # not left to the end of the session, which nobody waits for
             raise _Full(before)
-        if names_roles(session):
-            raise ToolFault("not allowed here: default rights, or rights and policies of a named role", "refused")
+        if held := unwelcome(session):
+            raise ToolFault(f"not allowed here: {held}", "refused")
         session.execute(b"SET TRANSACTION READ ONLY")  # for what was made to wait once more
         session.execute(b"COMMIT")
         return found
@@ -246,10 +247,8 @@ def _set_up(session: psycopg.Connection[Any], script: str) -> None:
             raise
         raise ConfigError(f"the database could not be set up: {error}"[:500]) from error
     with session.transaction():
-        if names_roles(session):
-            raise ConfigError(
-                "the database may not be set up with default rights, or rights and policies of a named role"
-            )
+        if held := unwelcome(session):
+            raise ConfigError(f"the database may not be set up with {held}")
 
 
 def _expect_allowed(statement: str) -> None:

@@ -28,10 +28,10 @@ __all__ = [
     "enter",
     "import_psycopg",
     "make_database",
-    "names_roles",
     "pack",
     "size_of",
     "taking",
+    "unwelcome",
 ]
 
 _TEMPORARY = "64MB"
@@ -55,14 +55,17 @@ _SETTINGS = " ".join(
 """Of every session, before anything is known of the role: a role may have settings, which these are stronger than."""
 _SIZE = b"SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"
 """Names the functions in full: a statement may have put others of these names before them."""
-_NAMED = b"""
-SELECT EXISTS (
-    SELECT FROM pg_catalog.pg_shdepend JOIN pg_catalog.pg_database AS one ON one.oid = dbid
-    WHERE datname = pg_catalog.current_database() AND refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
-    AND (deptype <> 'o' OR classid = 'pg_catalog.pg_default_acl'::pg_catalog.regclass)
-)
+_UNWELCOME = b"""
+SELECT CASE
+    WHEN EXISTS (
+        SELECT FROM pg_catalog.pg_shdepend JOIN pg_catalog.pg_database AS one ON one.oid = dbid
+        WHERE datname = pg_catalog.current_database() AND refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+        AND (deptype <> 'o' OR classid = 'pg_catalog.pg_default_acl'::pg_catalog.regclass)
+    ) THEN 'default rights, or rights and policies of a named role'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) THEN 'large objects'
+END
 """
-"""Whether anything refers to a role and is not merely owned by it."""
+"""The first finds what refers to a role and is not merely owned by it."""
 _OF_ROLE = b"""
 SELECT one FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole, unnest(setconfig) AS one
 WHERE rolname = current_user AND NOT starts_with(one, 'temp_file_limit=')
@@ -187,16 +190,20 @@ def size_of(session: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
-def names_roles(session: psycopg.Connection[Any]) -> bool:
-    """Whether a session's database holds what is about a role by name: default rights, a policy, rights of another's.
+def unwelcome(session: psycopg.Connection[Any]) -> str | None:
+    """Says what a session's database holds that it may not, or None.
 
-    No such thing can be handed to a branch's role, and a role that it is about cannot be dropped. Puts the search path
-    back to the server's own for what is left of the transaction, so that no operator of the agent's answers.
+    What is about a role by name cannot be handed to a branch's role, and a role that it is about cannot be dropped.
+    Large objects are in no table, and some servers let them be made where nothing may be written.
+
+    Puts the search path back to the server's own for what is left of the transaction, so that no operator of the
+    agent's answers.
     """
     session.execute(b"SET LOCAL search_path = pg_catalog")
-    row = session.execute(_NAMED).fetchone()
+    row = session.execute(_UNWELCOME).fetchone()
     assert row is not None
-    return bool(row[0])
+    found: str | None = row[0]
+    return found
 
 
 def pack(database: Database, most: int, seconds: float) -> int:

@@ -71,8 +71,8 @@ def deferred(code: str) -> str:
         EXECUTE FUNCTION grow();"""
 
 
-GROW = FILL.format(first=1, last=5_000).replace("INTO t", "INTO other") + ";"
-AGAIN = "SET CONSTRAINTS ALL DEFERRED; UPDATE t SET x = 'z' WHERE a = 2;"
+GROW = FILL.format(first=1, last=5_000).replace("INTO t", "INTO public.other") + ";"
+AGAIN = "SET CONSTRAINTS ALL DEFERRED; UPDATE public.t SET x = 'z' WHERE a = 2;"
 
 
 @pytest.mark.parametrize(
