@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from bai.envs.sandbox.base import MIB
 from bai.envs.tools.base import Tool, ToolSource
-from bai.envs.tools.postgres_databases import Database, connect, copy_database, enter, import_psycopg, make_database
-from bai.envs.tools.rows import plain_row, plain_tables, told_changes, told_rows
+from bai.envs.tools.postgres_databases import (
+    Database,
+    connect,
+    copy_database,
+    enter,
+    import_psycopg,
+    make_database,
+    pack,
+    size_of,
+    unwelcome,
+)
+from bai.envs.tools.postgres_reading import UNHELD, Allowance, read_result, read_tables
+from bai.envs.tools.rows import told_changes, told_rows
 from bai.envs.tools.sqlite import Report, check_sql_settings, sql_tool
 from bai.errors import CannotFork, ConfigError, InfraError, ToolFault
 
@@ -24,9 +35,13 @@ __all__ = ["PostgresSource"]
 _GRACE_S = 2.0
 """Seconds after a statement's time before its session is ended: the server stops it by itself before."""
 _MOST_BYTES = 4_000_000
-"""Bytes that the rows of a result may hold, as text."""
+"""Bytes that the rows of a result may hold, as :class:`Allowance` counts them."""
 _READ_S = 30.0
 """Seconds for reading the whole database."""
+_PACK_S = 10.0
+"""Seconds for packing it, in which code of the agent's may run: that of its indexes."""
+_OF_SERVERS = frozenset({"08", "53", "57", "58", "XX"})
+"""Classes of errors that the server has by itself: of connections, room, whoever runs it, its system, its own code."""
 _REFUSED = frozenset(
     """
     begin start commit end rollback abort savepoint release prepare execute deallocate set reset listen unlisten notify
@@ -38,10 +53,17 @@ _OF_ROLES = frozenset({"role", "user"})
 """What follows ALTER where it is about the episode's role, whose password and settings are not its to change."""
 _BLANK = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/)*")
 _WORD = re.compile(r"[A-Za-z]+")
-_SIZE = "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"
-"""Names the functions in full: a statement may have put others of these names before them."""
-_UNHELD = (ArithmeticError, NotImplementedError, RecursionError, ValueError)
-"""What is raised where a value of the server's has none here, such as a whole number of JSON with 5,000 digits."""
+
+
+class _Full(ToolFault):
+    """A statement was undone that would have taken the database beyond its bound."""
+
+    def __init__(self, before: int) -> None:
+        super().__init__("the database would grow too large; nothing was changed", "too_large")
+        self.before = before
+
+    def __reduce__(self) -> tuple[type[ToolFault], tuple[str, str]]:
+        return ToolFault, (self.reason, self.kind)
 
 
 class PostgresSource(ToolSource):
@@ -51,16 +73,21 @@ class PostgresSource(ToolSource):
     session and a transaction of its own: a fault of any kind leaves the database as it was. The role owns what is in
     the database and may do nothing beside it: it is no superuser, so that there are no files of the server, no
     programs and no extensions that are not trusted. What it sets for its own sessions to come (``ALTER ROLE``) is
-    refused, or gone with the statement that hid it, so that a branch behaves as what it was taken from.
+    refused, or gone with the statement that hid it, so that a branch behaves as what it was taken from. So is what is
+    about a role by name (default rights, a policy ``TO`` a role, rights of another role), which no branch could have,
+    and are large objects, which no table shows.
 
     Args:
-        url: The server, as a role that may make databases and roles; None for the variable ``BAI_POSTGRES_URL``.
+        url: The server, as a role that may make databases and roles (a superuser before PostgreSQL 15); None for the
+            variable ``BAI_POSTGRES_URL``.
         writable: As for :class:`~bai.envs.tools.sqlite.SQLiteSource`, as what follows.
         report: What the end state is.
         statement_s: Seconds a statement may take.
         most_rows: Rows that a statement may give; more is a fault.
         shown_rows: Rows that the agent sees of them.
-        size_mb: Mebibytes that the database may grow to, over the 8 or so that an empty one takes.
+        size_mb: Mebibytes that the database may grow by, over what the setup and the 8 or so of an empty one take. Rows
+            that a statement replaces or deletes count until it has ended; those of earlier ones make room. The end
+            state may hold no more text than such a database has bytes, however well the server packs it.
 
     Raises:
         ConfigError: There is no address, or an argument is out of range.
@@ -103,8 +130,8 @@ class PostgresSource(ToolSource):
         self._database, self._last = make_database(self._url), None
         with self._session() as session:
             if script:
-                session.execute(script.encode())
-            self._first_size = _size_of(session)
+                _set_up(session, script)
+            self._first_size = size_of(session)
 
     def _session(self) -> AbstractContextManager[psycopg.Connection[Any]]:
         """A connection as the episode's role."""
@@ -115,55 +142,63 @@ class PostgresSource(ToolSource):
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
         statement = arguments["query"]
         _expect_allowed(statement)
-        psycopg = import_psycopg()
-        with self._session() as session, self._guard(session) as ended:
-            try:
-                found = self._run(session, statement)
-            except psycopg.Error as error:
-                raise _explained(error, self._statement_s, late=ended.is_set()) from None
-            except _UNHELD as error:
-                raise ToolFault(f"a value of the result cannot be shown: {error}"[:300], "failed") from None
+        found = self._answer(statement)
         if found["columns"] is None:
             return told_changes(found["changed"])
         self._last = {"columns": found["columns"], "rows": found["rows"]}
         return told_rows(found["columns"], found["rows"], self._shown_rows)
 
+    def _answer(self, statement: str) -> dict[str, Any]:
+        """Runs a statement; once more where the room that it lacked was that of rows that are gone."""
+        try:
+            return self._attempt(statement)
+        except _Full as full:
+            if self._reclaimed() >= full.before:
+                raise
+        except ToolFault:
+            self._reclaimed()  # what was undone stays in the files
+            raise
+        try:
+            return self._attempt(statement)
+        except ToolFault:
+            self._reclaimed()
+            raise
+
+    def _attempt(self, statement: str) -> dict[str, Any]:
+        psycopg = import_psycopg()
+        with self._session() as session, self._guard(session) as ended:
+            try:
+                return self._run(session, statement)
+            except psycopg.Error as error:
+                raise _explained(error, self._statement_s, late=ended.is_set()) from None
+            except UNHELD as error:
+                raise ToolFault(f"a value of the result cannot be shown: {error}"[:300], "failed") from None
+
     def _run(self, session: psycopg.Connection[Any], statement: str) -> dict[str, Any]:
         """Runs a statement and ends its transaction; a fault leaves it to end with the session."""
+        before = size_of(session)
         session.execute(b"BEGIN" if self._writable else b"BEGIN READ ONLY")
         session.execute(f"SET LOCAL statement_timeout = {int(1000 * self._statement_s)}".encode())
-        found = self._fetch(session, statement)
-        if _size_of(session) > self._first_size + self._size:
-            raise ToolFault("the database would grow too large; nothing was changed", "too_large")
+        found = read_result(session, statement.encode(), Allowance(_MOST_BYTES, self._most_rows))
+        session.execute(b"SET CONSTRAINTS ALL IMMEDIATE")  # what waits for the end runs now, and counts
+        after = size_of(session)
+        if after > self._most() and after > before:
+            session.execute(b"ROLLBACK")  # not left to the end of the session, which nobody waits for
+            raise _Full(before)
+        if held := unwelcome(session):
+            raise ToolFault(f"not allowed here: {held}", "refused")
+        session.execute(b"SET TRANSACTION READ ONLY")  # for what was made to wait once more
         session.execute(b"COMMIT")
         return found
 
-    def _fetch(self, session: psycopg.Connection[Any], statement: str) -> dict[str, Any]:
-        """Takes rows one by one as they come, so that no more are held than may be."""
-        from psycopg.adapt import Transformer
-        from psycopg.pq import ExecStatus
+    def _most(self) -> int:
+        """Bytes that the database may take."""
+        return self._first_size + self._size
 
-        found: dict[str, Any] = {"columns": None, "rows": [], "changed": 0}
-        server, reader, size = session.pgconn, Transformer(session), 0
-        server.send_query_params(statement.encode(), None)  # this way, the server takes one statement only
-        server.set_single_row_mode()
-        while (result := server.get_result()) is not None:
-            match result.status:
-                case ExecStatus.SINGLE_TUPLE | ExecStatus.TUPLES_OK:
-                    if (size := size + _bytes_of(result)) > _MOST_BYTES:
-                        server.get_cancel().cancel()
-                        raise ToolFault(f"more than {_MOST_BYTES} bytes came; ask for fewer", "too_large")
-                    reader.set_pgresult(result)
-                    found["columns"] = [(result.fname(at) or b"").decode() for at in range(result.nfields)]
-                    found["rows"] += [plain_row(row) for row in reader.load_rows(0, result.ntuples, tuple)]
-                case ExecStatus.COMMAND_OK | ExecStatus.EMPTY_QUERY:
-                    found["changed"] = result.command_tuples or 0
-                case _:
-                    raise import_psycopg().errors.error_from_result(result)
-            if len(found["rows"]) > self._most_rows:
-                server.get_cancel().cancel()
-                raise ToolFault(f"more than {self._most_rows} rows came; ask for fewer", "too_large")
-        return found
+    def _reclaimed(self) -> int:
+        """Gives the database's size, after its files were packed where they take more than they may."""
+        assert self._database is not None
+        return pack(self._database, self._most(), _PACK_S)
 
     @contextmanager
     def _guard(self, session: psycopg.Connection[Any]) -> Iterator[threading.Event]:
@@ -187,8 +222,8 @@ class PostgresSource(ToolSource):
                 session.execute(f"SET statement_timeout = {int(1000 * _READ_S)}".encode())
                 # Else a policy hides rows, or runs what the agent wrote: a table with one is not read.
                 session.execute(b"SET row_security = off")
-                return {"tables": plain_tables(_tables(session))}
-            except (psycopg.Error, *_UNHELD) as error:
+                return {"tables": read_tables(session, Allowance(self._most()))}
+            except (psycopg.Error, *UNHELD) as error:
                 raise ToolFault(f"the database cannot be read: {error}", "failed") from error
 
     def get_state(self) -> Any:
@@ -202,6 +237,18 @@ class PostgresSource(ToolSource):
 
     def close(self) -> None:
         self._database = None
+
+
+def _set_up(session: psycopg.Connection[Any], script: str) -> None:
+    try:
+        session.execute(script.encode())
+    except import_psycopg().Error as error:
+        if (error.sqlstate or "08")[:2] in _OF_SERVERS:
+            raise
+        raise ConfigError(f"the database could not be set up: {error}"[:500]) from error
+    with session.transaction():
+        if held := unwelcome(session):
+            raise ConfigError(f"the database may not be set up with {held}")
 
 
 def _expect_allowed(statement: str) -> None:
@@ -244,31 +291,3 @@ def _terminate(url: str, process: int, ended: threading.Event) -> None:
             admin.execute("SELECT pg_terminate_backend(%s)", (process,))
     except (InfraError, ConfigError):
         pass  # the server is gone, and the session with it
-
-
-def _bytes_of(result: Any) -> int:
-    return sum(
-        len(result.get_value(row, column) or b"") for row in range(result.ntuples) for column in range(result.nfields)
-    )
-
-
-def _size_of(session: psycopg.Connection[Any]) -> int:
-    row = session.execute(_SIZE).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def _tables(session: psycopg.Connection[Any]) -> dict[str, Any]:
-    """All tables of the schema ``public``; what is in other schemas counts under the schema's name."""
-    from psycopg import sql
-
-    named = session.execute(
-        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
-        "c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'"
-    ).fetchall()
-    found = {}
-    for schema, table in named:
-        cursor = session.execute(sql.SQL("SELECT * FROM ONLY {}").format(sql.Identifier(schema, table)))
-        columns = [column.name for column in cursor.description or ()]
-        found[table if schema == "public" else f"{schema}.{table}"] = {"columns": columns, "rows": cursor.fetchall()}
-    return found

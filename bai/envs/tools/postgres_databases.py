@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,12 +21,23 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg import sql
 
-__all__ = ["Database", "connect", "copy_database", "enter", "import_psycopg", "make_database"]
+__all__ = [
+    "Database",
+    "connect",
+    "copy_database",
+    "enter",
+    "import_psycopg",
+    "make_database",
+    "pack",
+    "size_of",
+    "taking",
+    "unwelcome",
+]
 
 _TEMPORARY = "64MB"
 """What the sorts and temporary tables of one session may take on disk."""
-
-
+_HERE = threading.local()
+"""``taking``: whether this thread is amid a result."""
 _SETTINGS = " ".join(
     f"-c {name}"
     for name in (
@@ -41,6 +53,19 @@ _SETTINGS = " ".join(
     )
 )
 """Of every session, before anything is known of the role: a role may have settings, which these are stronger than."""
+_SIZE = b"SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"
+"""Names the functions in full: a statement may have put others of these names before them."""
+_UNWELCOME = b"""
+SELECT CASE
+    WHEN EXISTS (
+        SELECT FROM pg_catalog.pg_shdepend JOIN pg_catalog.pg_database AS one ON one.oid = dbid
+        WHERE datname = pg_catalog.current_database() AND refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+        AND (deptype <> 'o' OR classid = 'pg_catalog.pg_default_acl'::pg_catalog.regclass)
+    ) THEN 'default rights, or rights and policies of a named role'
+    WHEN EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata) THEN 'large objects'
+END
+"""
+"""The first finds what refers to a role and is not merely owned by it."""
 _OF_ROLE = b"""
 SELECT one FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole, unnest(setconfig) AS one
 WHERE rolname = current_user AND NOT starts_with(one, 'temp_file_limit=')
@@ -110,7 +135,7 @@ def _make(url: str, template: str, source: Database | None) -> Database:
 
     token = secrets.token_hex(8)
     made = Database(url, f"bai_{token}", secrets.token_hex(16))
-    weakref.finalize(made, _drop, os.getpid(), url, made.name)
+    weakref.finalize(made, _let_go, os.getpid(), url, made.name)
     name = sql.Identifier(made.name)
     with connect(url) as admin:
         admin.execute(
@@ -118,6 +143,8 @@ def _make(url: str, template: str, source: Database | None) -> Database:
                 name, sql.Literal(made.password)
             )
         )
+        # Whoever is no superuser may give to the role, and end its sessions, as a member of it alone.
+        admin.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
         _bound(admin, name)
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
         admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
@@ -156,6 +183,48 @@ def enter(database: Database) -> Iterator[psycopg.Connection[Any]]:
         yield session
 
 
+def size_of(session: psycopg.Connection[Any]) -> int:
+    """Gives the bytes that the files of a session's database take, rows that are gone among them."""
+    row = session.execute(_SIZE).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def unwelcome(session: psycopg.Connection[Any]) -> str | None:
+    """Says what a session's database holds that it may not, or None.
+
+    What is about a role by name cannot be handed to a branch's role, and a role that it is about cannot be dropped.
+    Large objects are in no table, and some servers let them be made where nothing may be written.
+
+    Puts the search path back to the server's own for what is left of the transaction, so that no operator of the
+    agent's answers.
+    """
+    session.execute(b"SET LOCAL search_path = pg_catalog")
+    row = session.execute(_UNWELCOME).fetchone()
+    assert row is not None
+    found: str | None = row[0]
+    return found
+
+
+def pack(database: Database, most: int, seconds: float) -> int:
+    """Writes a database's files anew without the rows that are gone, where they take more than ``most`` bytes.
+
+    What the episode made can keep that from being done, such as an index whose function fails: no fault of ours. The
+    server runs such functions as their owner. Raises as :func:`connect`.
+
+    Returns:
+        The size then.
+    """
+    psycopg = import_psycopg()
+    with connect(database.url, dbname=database.name) as admin:
+        if (size := size_of(admin)) <= most:
+            return size
+        admin.execute(f"SET statement_timeout = {int(1000 * seconds)}".encode())
+        with contextlib.suppress(psycopg.Error):
+            admin.execute(b"VACUUM FULL")
+        return size_of(admin)
+
+
 def _renew(database: Database) -> None:
     """Puts a role back to what it was made as."""
     from psycopg import sql
@@ -175,11 +244,32 @@ def _bound(admin: psycopg.Connection[Any], name: sql.Identifier) -> None:
         admin.execute(sql.SQL("ALTER ROLE {} SET temp_file_limit = {}").format(name, sql.Literal(_TEMPORARY)))
 
 
-def _drop(owner: int, url: str, name: str) -> None:
-    from psycopg import sql
+@contextlib.contextmanager
+def taking() -> Iterator[None]:
+    """Says that this thread is amid a result: what it lets go of meanwhile is dropped by another thread.
 
+    A server drops no database before all its sessions have taken note of it, and one whose rows nobody takes does not.
+    What nothing refers to may be found at any time, so that this thread would wait for itself.
+    """
+    _HERE.taking = True
+    try:
+        yield
+    finally:
+        _HERE.taking = False
+
+
+def _let_go(owner: int, url: str, name: str) -> None:
     if os.getpid() != owner:
         return  # a forked child: it is its parent's
+    if getattr(_HERE, "taking", False):
+        threading.Thread(target=_drop, args=(url, name)).start()
+    else:
+        _drop(url, name)
+
+
+def _drop(url: str, name: str) -> None:
+    from psycopg import sql
+
     with contextlib.suppress(InfraError, ConfigError), connect(url) as admin:
         admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         admin.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
