@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bai.envs.sandbox.base import MIB
 from bai.envs.tools.base import Tool, ToolSource
-from bai.envs.tools.redis_databases import LogicalDatabase, import_redis, may_grow, server_faults, size_of
+from bai.envs.tools.redis_databases import LogicalDatabase, ended_by_size, import_redis, keys_of, server_faults, size_of
+from bai.envs.tools.redis_values import forms_of, put, text_of
 from bai.errors import CannotFork, ConfigError, InfraError, ToolFault
 
 __all__ = ["RedisSource"]
@@ -17,7 +18,7 @@ __all__ = ["RedisSource"]
 _ANYBODYS = frozenset({"auth", "hello", "quit", "reset"})
 """Commands that no rule of the server's can keep from a user; they end or change who that is."""
 _MOST_KEYS = 10_000
-"""Keys that an end state may hold."""
+"""Keys that an episode may have beside those of its setup."""
 
 
 class RedisSource(ToolSource):
@@ -48,7 +49,7 @@ class RedisSource(ToolSource):
             given = f"{command_s!r}, {shown!r} and {size_mb!r}"
             raise ConfigError(f"expected seconds of at most an hour, elements and mebibytes; got {given}")
         self._command_s, self._shown, self._size = command_s, shown, size_mb * MIB
-        self._first_size = 0
+        self._first = (0, 0)  # keys of the setup, and the bytes that they take
         self._database: LogicalDatabase | None = None
         self._connection: Any = None
 
@@ -71,8 +72,8 @@ class RedisSource(ToolSource):
         admin = self._emptied()
         with server_faults():
             for key, value in (setup or {}).items():
-                _put(admin, key, value)
-            self._first_size = size_of(admin)
+                put(admin, key, value)
+            self._first = (admin.dbsize(), size_of(admin))
 
     def _emptied(self) -> Any:
         self._disconnect()
@@ -112,8 +113,16 @@ class RedisSource(ToolSource):
         """Refuses what could add to keys that are too large: a server's own bound counts all its databases together."""
         admin = self._admin()
         with server_faults():
-            if size_of(admin) > self._first_size + self._size and may_grow(admin, name):
-                raise ToolFault(f"the keys hold more than {self._size // MIB} MiB; delete some", "too_large")
+            if self._database is not None and self._database.may_grow(name):
+                self._expect_size(admin, self._size)
+
+    def _expect_size(self, admin: Any, most: int) -> None:
+        """Raises ToolFault where the keys are too many, or take more than ``most`` bytes over those of the setup."""
+        keys, size = self._first
+        if admin.dbsize() > keys + _MOST_KEYS:  # first, since each key is asked for its size
+            raise ToolFault(f"there are more than {_MOST_KEYS} new keys; delete some", "too_large")
+        if size_of(admin) > size + most:
+            raise ToolFault(f"the keys hold more than {most // MIB} MiB; delete some", "too_large")
 
     def _connected(self) -> Any:
         if self._connection is None:
@@ -138,25 +147,24 @@ class RedisSource(ToolSource):
             lines = [f"{number}) {self._told(item)}" for number, item in enumerate(answer[: self._shown], start=1)]
             more = len(answer) - self._shown
             return "\n".join([*lines, *([f"[{more} more not shown]"] if more > 0 else [])]) or "(empty)"
-        return "(nil)" if answer is None else _text(answer)
+        return "(nil)" if answer is None else text_of(answer)
 
     def end_state(self) -> Any:
         admin = self._admin()
-        with server_faults():
-            if admin.dbsize() > _MOST_KEYS:
-                raise ToolFault(f"there are more than {_MOST_KEYS} keys", "too_large")
-            return {"keys": {_text(key): _form(admin, key) for key in sorted(admin.keys("*"))}}
+        with server_faults(), ended_by_size(admin, ToolFault("the keys hold too much to be read", "too_large")):
+            self._expect_size(admin, 2 * self._size)  # the last command may have gone beyond the bound
+            return {"keys": forms_of(admin)}
 
     def get_state(self) -> Any:
         if self._database is None:
             raise CannotFork("there is no database to branch: call begin() first")
         admin = self._admin()
         with server_faults():
-            kept = [(key, admin.dump(key), max(0, admin.pexpiretime(key))) for key in sorted(admin.keys("*"))]
-        return self._first_size, kept
+            kept = [(key, admin.dump(key), max(0, admin.pexpiretime(key))) for key in keys_of(admin)]
+        return self._first, kept
 
     def set_state(self, state: Any) -> None:
-        self._first_size, kept = state
+        self._first, kept = state
         admin = self._emptied()
         with server_faults():
             for key, data, expiry in kept:
@@ -202,41 +210,3 @@ def _refusal(error: Exception, name: str) -> ToolFault:
     is_size = any(sign in text for sign in ("maximum allowed size", "offset is not an integer"))
     kind = "too_large" if is_size else "failed"
     return ToolFault(text[:300], kind)
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-
-
-def _put(admin: Any, key: str, value: Any) -> None:
-    match value:
-        case str():
-            admin.set(key, value)
-        case list() if value:
-            admin.rpush(key, *value)
-        case {"hash": dict(fields), **rest} if fields and not rest:
-            admin.hset(key, mapping=fields)
-        case {"set": list(members), **rest} if members and not rest:
-            admin.sadd(key, *members)
-        case {"zset": dict(scores), **rest} if scores and not rest:
-            admin.zadd(key, scores)
-        case _:
-            raise ConfigError(f"key {key!r:.80}: expected a text, a list, or a hash, set or zset; got {value!r:.200}")
-
-
-def _form(admin: Any, key: bytes) -> Any:
-    kind = _text(admin.type(key))
-    form = _FORMS[kind](admin, key) if kind in _FORMS else {kind: _text(admin.dump(key).hex())}
-    return form if admin.pttl(key) < 0 else {"expires": form}
-
-
-_FORMS: dict[str, Callable[[Any, bytes], Any]] = {
-    "string": lambda admin, key: _text(admin.get(key)),
-    "list": lambda admin, key: [_text(item) for item in admin.lrange(key, 0, -1)],
-    "hash": lambda admin, key: {"hash": {_text(name): _text(value) for name, value in admin.hgetall(key).items()}},
-    "set": lambda admin, key: {"set": sorted(_text(member) for member in admin.smembers(key))},
-    "zset": lambda admin, key: {
-        "zset": {_text(member): score for member, score in admin.zrange(key, 0, -1, withscores=True)}
-    },
-}
-"""Type of a key to what it holds, as JSON."""

@@ -15,10 +15,12 @@ from typing import Any
 
 from bai.errors import ConfigError, InfraError, MissingDependency
 
-__all__ = ["LogicalDatabase", "import_redis", "may_grow", "server_faults", "size_of"]
+__all__ = ["LogicalDatabase", "ended_by_size", "import_redis", "keys_of", "server_faults", "size_of"]
 
 _LEASE_S = 86_400
 _DEFAULT_DATABASES = 16
+_AT_ONCE = 256
+"""Names of keys that are asked for at once."""
 _RULES = """
 -@all +@read +@write -@dangerous -@blocking -@scripting -@pubsub -@transaction -@admin -@connection
 +keys +ping -move -copy -randomkey -srandmember -hrandfield -zrandmember -spop
@@ -45,18 +47,27 @@ def server_faults() -> Iterator[None]:
         raise InfraError(f"Redis failed: {error}") from error
 
 
+def keys_of(admin: Any) -> list[bytes]:
+    """Names of the keys of a client's database, in order; asked for in small pieces."""
+    return sorted(set(admin.scan_iter(count=_AT_ONCE)))
+
+
 def size_of(admin: Any) -> int:
     """Bytes that the keys of a client's database take, all that they hold counted."""
     with admin.pipeline(transaction=False) as asked:
-        for key in admin.keys("*"):
+        for key in keys_of(admin):
             asked.memory_usage(key, samples=0)
         return sum(size or 0 for size in asked.execute())  # None of a key that has gone by itself meanwhile
 
 
-def may_grow(admin: Any, name: str) -> bool:
-    """Whether a server would refuse a command where its memory is full; of one with subcommands, some may be."""
-    command = admin.command().get(name.lower(), {"flags": (), "subcommands": ()})
-    return "denyoom" in command["flags"] or bool(command.get("subcommands"))
+@contextlib.contextmanager
+def ended_by_size(admin: Any, refusal: Exception) -> Iterator[None]:
+    """Raises ``refusal`` where a server ends our connection, but answers: what we asked for was too large."""
+    try:
+        yield
+    except import_redis().ConnectionError:
+        admin.ping()
+        raise refusal from None
 
 
 class LogicalDatabase:
@@ -73,6 +84,7 @@ class LogicalDatabase:
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self._url, self._timeout_s = url, timeout_s
+        self._growing: set[str] | None = None  # asked for once: the answer is long
         self._token = secrets.token_hex(8)
         self.user = f"bai-{self._token}"
         self.password = secrets.token_hex(16)
@@ -98,6 +110,13 @@ class LogicalDatabase:
         """Gives a connection as the episode's user, in this database; the caller disconnects it."""
         client = self._client(self.number, username=self.user, password=self.password, protocol=2)
         return client.connection_pool.get_connection()
+
+    def may_grow(self, name: str) -> bool:
+        """Whether a server would refuse a command where its memory is full; of one with subcommands, some may be."""
+        if self._growing is None:
+            known = self.admin.command().items()
+            self._growing = {name for name, told in known if "denyoom" in told["flags"] or told.get("subcommands")}
+        return name.lower() in self._growing
 
     def _lease(self) -> int:
         with contextlib.closing(self._client(0)) as root:

@@ -34,6 +34,8 @@ _START_S = 60.0
 _STOP_S = 20.0
 _POSTGRES_KIB = 512 * 1024
 """Kibibytes of address space that each process of PostgreSQL may have."""
+_REDIS_LARGEST = "64mb"
+"""Most that an argument or an answer of Redis may hold: a key is copied whole, and an episode's may take 16 MiB."""
 
 
 class _Server(ABC):
@@ -247,8 +249,8 @@ class RedisServer(_Server):
             "databases": str(self._databases),
             "maxmemory": "512mb",
             "maxmemory-policy": "noeviction",
-            "proto-max-bulk-len": "1mb",
-            "client-output-buffer-limit": "normal 16mb 0 0",
+            "proto-max-bulk-len": _REDIS_LARGEST,
+            "client-output-buffer-limit": f"normal {_REDIS_LARGEST} 0 0",
         }
         options = [part for name, value in settings.items() for part in (f"--{name}", *value.split(" "))]
         return [program, *options]
