@@ -13,12 +13,22 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
+from bai.envs.sandbox.base import MIB
 from bai.errors import ConfigError, InfraError, MissingDependency
 
-__all__ = ["LogicalDatabase", "ended_by_size", "import_redis", "keys_of", "server_faults", "size_of"]
+__all__ = [
+    "LogicalDatabase",
+    "ended_by_size",
+    "import_redis",
+    "keys_of",
+    "largest_argument",
+    "server_faults",
+    "size_of",
+]
 
 _LEASE_S = 86_400
 _DEFAULT_DATABASES = 16
+_DEFAULT_ARGUMENT = 512 * MIB
 _AT_ONCE = 256
 """Names of keys that are asked for at once."""
 _RULES = """
@@ -60,6 +70,14 @@ def size_of(admin: Any) -> int:
         return sum(size or 0 for size in asked.execute())  # None of a key that has gone by itself meanwhile
 
 
+def largest_argument(admin: Any) -> int:
+    """Bytes that an argument of a command may hold, as far as the server tells."""
+    try:
+        return int(admin.config_get("proto-max-bulk-len").get("proto-max-bulk-len", _DEFAULT_ARGUMENT))
+    except import_redis().ResponseError:  # not allowed to everybody
+        return _DEFAULT_ARGUMENT
+
+
 @contextlib.contextmanager
 def ended_by_size(admin: Any, refusal: Exception) -> Iterator[None]:
     """Raises ``refusal`` where a server ends our connection, but answers: what we asked for was too large."""
@@ -90,9 +108,9 @@ class LogicalDatabase:
         self.password = secrets.token_hex(16)
         with server_faults():
             self.number = self._lease()
-            self.admin = self._client(self.number)
+            self.admin, self._root = self._client(self.number), self._client(0)
             self._close = weakref.finalize(
-                self, _give_back, os.getpid(), self._client(0), self.admin, self.number, self._token
+                self, _give_back, os.getpid(), self._root, self.admin, self.number, self._token
             )
             rules = ["reset", "on", f">{self.password}", "~*", "resetchannels", *_RULES, f"+select|{self.number}"]
             self.admin.execute_command("ACL", "SETUSER", self.user, *rules)
@@ -108,8 +126,9 @@ class LogicalDatabase:
 
     def connection(self) -> Any:
         """Gives a connection as the episode's user, in this database; the caller disconnects it."""
-        client = self._client(self.number, username=self.user, password=self.password, protocol=2)
-        return client.connection_pool.get_connection()
+        with server_faults():
+            client = self._client(self.number, username=self.user, password=self.password, protocol=2)
+            return client.connection_pool.get_connection()
 
     def may_grow(self, name: str) -> bool:
         """Whether a server would refuse a command where its memory is full; of one with subcommands, some may be."""
@@ -146,10 +165,11 @@ class LogicalDatabase:
         Raises:
             InfraError: It ran out, so that another may have the database by now.
         """
-        with contextlib.closing(self._client(0)) as root, server_faults():
-            if root.get(_lease_key(self.number)) != self._token.encode():
+        key = _lease_key(self.number)
+        with server_faults():
+            if self._root.get(key) != self._token.encode():
                 raise InfraError(f"the lease of Redis's logical database {self.number} ran out")
-            root.expire(_lease_key(self.number), _LEASE_S)
+            self._root.expire(key, _LEASE_S)
 
     def close(self) -> None:
         """Empties it and gives it back; may be called twice."""
@@ -164,9 +184,9 @@ def _give_back(owner: int, root: Any, admin: Any, number: int, token: str) -> No
     if os.getpid() != owner:
         return  # a forked child: it is its parent's
     with contextlib.suppress(import_redis().RedisError, OSError):
+        root.execute_command("ACL", "DELUSER", f"bai-{token}")
         if root.get(_lease_key(number)) == token.encode():
             admin.flushdb()
-            admin.execute_command("ACL", "DELUSER", f"bai-{token}")
             root.delete(_lease_key(number))
     with contextlib.suppress(import_redis().RedisError, OSError):
         root.close()

@@ -45,7 +45,8 @@ def forms_of(admin: Any) -> dict[str, Any]:
     """Gives all keys of a client's database in the forms of a setup, less those that go by themselves meanwhile."""
     found = {}
     for key in keys_of(admin):
-        form = _FORMS.get(text_of(admin.type(key)), _other)(admin, key)
+        read: Callable[[Any, bytes], Any] = _FORMS.get(text_of(admin.type(key)), _other)
+        form = read(admin, key)
         left_ms = admin.pttl(key)
         if left_ms != _GONE:
             found[text_of(key)] = form if left_ms < 0 else {"expires": form}

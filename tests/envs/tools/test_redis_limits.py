@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from bai.envs.tools.redis import RedisSource
 from bai.envs.tools.servers import RedisServer
-from bai.errors import ToolFault
+from bai.errors import CannotFork, ToolFault
 
 Fault = Callable[..., tuple[str, str]]
 OUTPUT = "client-output-buffer-limit"
@@ -114,3 +116,46 @@ def test_keys_are_counted(source: RedisSource, fault_of: Fault) -> None:
     ask(source, "DEL " + " ".join(f"k{number}" for number in range(11_900)))
     assert len(source.end_state()["keys"]) == 100 + len(first)
     assert ask(source, "SET k1 b") == "OK"
+
+
+def test_large_keys_are_branched(source: RedisSource, server: RedisServer) -> None:
+    """Whatever an episode may hold, the largest value of each kind too, can be put back, after a pickle as well."""
+    fill(source, "RPUSH k {}-{text}")
+    assert ask(source, "LTRIM k 40 -1") == "OK"
+    ask(source, "SETRANGE text 1048576 x")
+    held = source.end_state()
+    with contextlib.closing(RedisSource(url=server.url)) as branch:
+        branch.set_state(pickle.loads(pickle.dumps(source.get_state())))
+        assert branch.end_state() == held
+    source.set_state(source.get_state())
+    assert source.end_state() == held
+
+
+def test_a_server_that_takes_too_little_is_told_at_the_fork(source: RedisSource, root: Any) -> None:
+    """Where a key cannot be put back, nor is it taken along."""
+    draws = random.Random(0)  # a server would pack a text that repeats itself
+    for _ in range(20):
+        ask(source, f"APPEND k {draws.randbytes(50_000).hex()}")
+    root.config_set("proto-max-bulk-len", "1mb")
+    with pytest.raises(CannotFork, match="proto-max-bulk-len"):
+        source.get_state()
+    root.config_set("proto-max-bulk-len", "64mb")
+    root.config_set(OUTPUT, "normal 1mb 0 0")
+    with pytest.raises(CannotFork, match="larger than the server's answers"):
+        source.get_state()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "SETRANGE k 1048577 x",
+        "SETBIT k 8388616 1",
+        "BITFIELD k SET u8 8388616 1",
+        "BITFIELD k GET u8 0 INCRBY i16 #900000 1",
+        "SET k " + "x" * 1_048_577,
+    ],
+)
+def test_one_command_makes_no_giant(source: RedisSource, fault_of: Fault, command: str) -> None:
+    """A mebibyte is the most that it brings, by its arguments or by where it writes, whatever the server takes."""
+    assert fault_of(source, "redis", command=command)[0] == "too_large"
+    assert source.end_state() == {"keys": {}}
