@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 _MOST_TOOLS = 1_000
 _MOST_PAGES = 100
+_PING_S = 5.0
+"""Seconds that a server may take to say that it is there."""
 
 
 class MCPSource(ToolSource):
@@ -29,9 +31,10 @@ class MCPSource(ToolSource):
     environment (``PATH`` and ``HOME`` among them) and ``env``. It is asked for its tools and called for real. What it
     holds is its own: it has no setup, no end state (None), and no fork.
 
-    A server that does not start, or does not tell its tools, is a fault of the machinery. Once it has been called, a
-    call that it does not answer in time, or not at all, is a fault of that call; a server that died answers the
-    episode's other calls no more, and the next episode starts another.
+    A server that does not start, or does not tell its tools, is a fault of the machinery; one that is gone before the
+    episode begins is started anew. From there on nobody can tell a server that died by itself from one that died of
+    what the agent sent: a call that it does not answer in time, or not at all, is a fault of that call; a server that
+    died answers the episode's other calls no more, the episode is judged, and the next one starts another.
 
     Args:
         command: The program and its arguments.
@@ -73,7 +76,7 @@ class MCPSource(ToolSource):
     def begin(self, setup: Any) -> None:
         if setup is not None:
             raise ConfigError(f"an MCP server has no setup; got {setup!r:.100}")
-        if self._link is not None and self._link.used:
+        if self._link is not None and (self._link.used or not self._link.answers()):
             self.close()
         self._tools = self._started().tools
 
@@ -155,12 +158,18 @@ class _Link:
 
     def _explained(self, error: Exception) -> ToolFault:
         """Tells a server that refuses from one that is gone."""
+        if self.answers():
+            return ToolFault(_reason(error))
+        self._dead = f"the server is gone: {_reason(error)}"
+        return ToolFault(self._dead, "died")
+
+    def answers(self) -> bool:
+        """Whether the server is there."""
         try:
-            self._await(self._client.session.send_ping, 5.0)
+            self._await(self._client.session.send_ping, _PING_S)
         except Exception:
-            self._dead = f"the server is gone: {_reason(error)}"
-            return ToolFault(self._dead, "died")
-        return ToolFault(_reason(error))
+            return False
+        return True
 
     def close(self) -> None:
         """Ends the session, the process with all that it started, and the thread."""

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bai.envs.sandbox.base import MIB
 from bai.envs.tools.base import Tool, ToolSource
-from bai.envs.tools.redis_databases import LogicalDatabase, import_redis, may_grow, server_faults, size_of
+from bai.envs.tools.redis_commands import refusal, split
+from bai.envs.tools.redis_databases import (
+    LogicalDatabase,
+    ended_by_size,
+    import_redis,
+    keys_of,
+    largest_argument,
+    server_faults,
+    size_of,
+)
+from bai.envs.tools.redis_values import forms_of, put, text_of
 from bai.errors import CannotFork, ConfigError, InfraError, ToolFault
 
 __all__ = ["RedisSource"]
 
-_ANYBODYS = frozenset({"auth", "hello", "quit", "reset"})
-"""Commands that no rule of the server's can keep from a user; they end or change who that is."""
 _MOST_KEYS = 10_000
-"""Keys that an end state may hold."""
+"""Keys that an episode may have beside those of its setup."""
 
 
 class RedisSource(ToolSource):
@@ -33,8 +41,9 @@ class RedisSource(ToolSource):
         url: The server, as a user who may do everything; None for the variable ``BAI_REDIS_URL``.
         command_s: Seconds a command may take.
         shown: Elements of an answer that the agent sees.
-        size_mb: Mebibytes that the keys may grow to, over what the setup takes. From there on, as in a server that is
-            full, what could add to them is a fault; one command may go beyond it.
+        size_mb: Mebibytes that the keys may grow to, over what the setup takes, and of which there may be 10,000 beside
+            it. From there on, as in a server that is full, what could add to them is a fault; one command may go beyond
+            it, and an end state of twice the bound is not looked at.
 
     Raises:
         ConfigError: There is no address, or a limit is out of range.
@@ -48,7 +57,7 @@ class RedisSource(ToolSource):
             given = f"{command_s!r}, {shown!r} and {size_mb!r}"
             raise ConfigError(f"expected seconds of at most an hour, elements and mebibytes; got {given}")
         self._command_s, self._shown, self._size = command_s, shown, size_mb * MIB
-        self._first_size = 0
+        self._first = (0, 0)  # keys of the setup, and the bytes that they take
         self._database: LogicalDatabase | None = None
         self._connection: Any = None
 
@@ -68,57 +77,79 @@ class RedisSource(ToolSource):
     def begin(self, setup: Any) -> None:
         if setup is not None and not isinstance(setup, dict):
             raise ConfigError(f"expected an object of keys, or None, as the setup; got {setup!r:.200}")
-        admin = self._emptied()
-        with server_faults():
+        with self._machinery():
+            admin = self._emptied()
             for key, value in (setup or {}).items():
-                _put(admin, key, value)
-            self._first_size = size_of(admin)
+                put(admin, key, value)
+            self._first = (admin.dbsize(), size_of(admin))
+
+    @contextlib.contextmanager
+    def _machinery(self) -> Iterator[None]:
+        """Turns what the server does not do into InfraError; after one the next episode has another database."""
+        try:
+            with server_faults():
+                yield
+        except InfraError:
+            self.close()
+            raise
 
     def _emptied(self) -> Any:
         self._disconnect()
         if self._database is None:
             self._database = LogicalDatabase(self._url, self._command_s + 10.0)
-        self._database.renew()
-        with server_faults():
-            self._database.admin.flushdb()
-        return self._database.admin
+        admin = self._held().admin
+        admin.flushdb()
+        return admin
 
-    def _admin(self) -> Any:
+    def _held(self) -> LogicalDatabase:
+        """The database, which is still this source's."""
         if self._database is None:
             raise InfraError("there is no database: call begin() first")
-        return self._database.admin
+        self._database.renew()
+        return self._database
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        parts = _split(arguments["command"])
-        redis = import_redis()
-        self._expect_room(parts[0])
+        parts = split(arguments["command"])
+        with self._machinery():
+            database = self._held()
+            if database.may_grow(parts[0]):  # a server's own bound counts all its databases together
+                self._expect_size(database.admin, self._size)
+            return self._answer(database, parts)
+
+    def _answer(self, database: LogicalDatabase, parts: list[str]) -> str:
+        redis, connection = import_redis(), self._connected(database)
         try:
-            connection = self._connected()
             connection.send_command(*parts)
             return self._told(connection.read_response(timeout=self._command_s))
-        except redis.OutOfMemoryError as error:  # not by this database, whose size is bounded
-            raise InfraError(f"the Redis server is full: {error}") from error
         except redis.ResponseError as error:
-            raise _refusal(error, parts[0]) from None
+            raise refusal(error, parts[0]) from None
         except redis.TimeoutError:
             self._disconnect()
             raise ToolFault(f"the command took more than {self._command_s:g} s", "timeout") from None
-        except (redis.RedisError, OSError) as error:
+        except (redis.RedisError, OSError):
             self._disconnect()
-            self._expect_server(error)
+            self._connected(database)  # where that cannot be, the command is not what ended the connection
             raise ToolFault("the server ended the connection: the answer was too large", "too_large") from None
 
-    def _expect_room(self, name: str) -> None:
-        """Refuses what could add to keys that are too large: a server's own bound counts all its databases together."""
-        admin = self._admin()
-        with server_faults():
-            if size_of(admin) > self._first_size + self._size and may_grow(admin, name):
-                raise ToolFault(f"the keys hold more than {self._size // MIB} MiB; delete some", "too_large")
+    def _expect_size(self, admin: Any, most: int) -> None:
+        """Raises ToolFault where the keys are too many, or take more than ``most`` bytes over those of the setup."""
+        keys, size = self._first
+        if admin.dbsize() > keys + _MOST_KEYS:  # first, since each key is asked for its size
+            raise ToolFault(f"there are more than {_MOST_KEYS} new keys; delete some", "too_large")
+        if size_of(admin) > size + most:
+            raise ToolFault(f"the keys hold more than {most // MIB} MiB; delete some", "too_large")
 
-    def _connected(self) -> Any:
+    def _connected(self, database: LogicalDatabase) -> Any:
+        """A connection as the episode's user that the server answers; one that it ended meanwhile is made anew."""
+        redis = import_redis()
+        if self._connection is not None:
+            try:
+                self._connection.send_command("PING")
+                self._connection.read_response()
+            except (redis.RedisError, OSError):
+                self._disconnect()
         if self._connection is None:
-            assert self._database is not None
-            self._connection = self._database.connection()
+            self._connection = database.connection()
         return self._connection
 
     def _disconnect(self) -> None:
@@ -126,39 +157,37 @@ class RedisSource(ToolSource):
             self._connection.disconnect()
             self._connection = None
 
-    def _expect_server(self, cause: Exception) -> None:
-        """Tells a server that ended a connection from one that is gone. Raises InfraError."""
-        try:
-            self._admin().ping()
-        except (import_redis().RedisError, OSError):
-            raise InfraError(f"the Redis server is gone: {cause}") from cause
-
     def _told(self, answer: Any) -> str:
         if isinstance(answer, list):
             lines = [f"{number}) {self._told(item)}" for number, item in enumerate(answer[: self._shown], start=1)]
             more = len(answer) - self._shown
             return "\n".join([*lines, *([f"[{more} more not shown]"] if more > 0 else [])]) or "(empty)"
-        return "(nil)" if answer is None else _text(answer)
+        return "(nil)" if answer is None else text_of(answer)
 
     def end_state(self) -> Any:
-        admin = self._admin()
-        with server_faults():
-            if admin.dbsize() > _MOST_KEYS:
-                raise ToolFault(f"there are more than {_MOST_KEYS} keys", "too_large")
-            return {"keys": {_text(key): _form(admin, key) for key in sorted(admin.keys("*"))}}
+        with self._machinery():
+            admin = self._held().admin
+            with ended_by_size(admin, ToolFault("the keys hold too much to be read", "too_large")):
+                self._expect_size(admin, 2 * self._size)  # the last command may have gone beyond the bound
+                return {"keys": forms_of(admin)}
 
     def get_state(self) -> Any:
         if self._database is None:
             raise CannotFork("there is no database to branch: call begin() first")
-        admin = self._admin()
-        with server_faults():
-            kept = [(key, admin.dump(key), max(0, admin.pexpiretime(key))) for key in sorted(admin.keys("*"))]
-        return self._first_size, kept
+        with self._machinery():
+            admin = self._held().admin
+            with ended_by_size(admin, CannotFork("a key is larger than the server's answers may be")):
+                kept = [(key, admin.dump(key), max(0, admin.pexpiretime(key))) for key in keys_of(admin)]
+            most = largest_argument(admin)
+        largest = max((len(data or b"") for _, data, _ in kept), default=0)
+        if largest > most:
+            raise CannotFork(f"a key takes {largest} bytes, and the server {most} at most (proto-max-bulk-len)")
+        return self._first, kept
 
     def set_state(self, state: Any) -> None:
-        self._first_size, kept = state
-        admin = self._emptied()
-        with server_faults():
+        self._first, kept = state
+        with self._machinery():
+            admin = self._emptied()
             for key, data, expiry in kept:
                 if data is not None:  # it went by itself between two of our questions
                     admin.restore(key, expiry, data, absttl=expiry > 0)
@@ -168,75 +197,3 @@ class RedisSource(ToolSource):
         if self._database is not None:
             self._database.close()
             self._database = None
-
-
-_WORD = re.compile(r"""\s*((?:[^\s"']|"(?:[^"\\]|\\.)*"|'[^']*')+)(?=\s|$)""", re.DOTALL)
-_PIECE = re.compile(r"""([^"']+)|"((?:[^"\\]|\\.)*)"|'([^']*)'""", re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-
-
-def _split(command: str) -> list[str]:
-    """Splits a command into words; quotes hold words together, and a backslash takes what follows in double ones."""
-    parts, at = [], 0
-    command = command.strip()
-    while at < len(command):
-        word = _WORD.match(command, at)
-        if word is None:
-            raise ToolFault("the command cannot be read: a quote is not closed", "failed")
-        pieces = _PIECE.findall(word[1])
-        parts.append("".join(bare + _ESCAPED.sub(r"\1", double) + single for bare, double, single in pieces))
-        at = word.end()
-    if not parts:
-        raise ToolFault("expected a command, such as SET color red; got nothing", "failed")
-    if re.search(r"\s", parts[0]):  # the client's library would take it for several words
-        raise ToolFault(f"there is no command {parts[0]!r:.80}: put quotes around arguments alone", "failed")
-    if parts[0].lower() in _ANYBODYS:
-        raise ToolFault(f"not allowed here: {parts[0].upper()}", "refused")
-    return parts
-
-
-def _refusal(error: Exception, name: str) -> ToolFault:
-    text = str(error)
-    if "no permissions" in text or "NOPERM" in text:
-        return ToolFault(f"not allowed here: {name.upper():.50}", "refused")
-    is_size = any(sign in text for sign in ("maximum allowed size", "offset is not an integer"))
-    kind = "too_large" if is_size else "failed"
-    return ToolFault(text[:300], kind)
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-
-
-def _put(admin: Any, key: str, value: Any) -> None:
-    match value:
-        case str():
-            admin.set(key, value)
-        case list() if value:
-            admin.rpush(key, *value)
-        case {"hash": dict(fields), **rest} if fields and not rest:
-            admin.hset(key, mapping=fields)
-        case {"set": list(members), **rest} if members and not rest:
-            admin.sadd(key, *members)
-        case {"zset": dict(scores), **rest} if scores and not rest:
-            admin.zadd(key, scores)
-        case _:
-            raise ConfigError(f"key {key!r:.80}: expected a text, a list, or a hash, set or zset; got {value!r:.200}")
-
-
-def _form(admin: Any, key: bytes) -> Any:
-    kind = _text(admin.type(key))
-    form = _FORMS[kind](admin, key) if kind in _FORMS else {kind: _text(admin.dump(key).hex())}
-    return form if admin.pttl(key) < 0 else {"expires": form}
-
-
-_FORMS: dict[str, Callable[[Any, bytes], Any]] = {
-    "string": lambda admin, key: _text(admin.get(key)),
-    "list": lambda admin, key: [_text(item) for item in admin.lrange(key, 0, -1)],
-    "hash": lambda admin, key: {"hash": {_text(name): _text(value) for name, value in admin.hgetall(key).items()}},
-    "set": lambda admin, key: {"set": sorted(_text(member) for member in admin.smembers(key))},
-    "zset": lambda admin, key: {
-        "zset": {_text(member): score for member, score in admin.zrange(key, 0, -1, withscores=True)}
-    },
-}
-"""Type of a key to what it holds, as JSON."""

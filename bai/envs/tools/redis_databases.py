@@ -13,12 +13,24 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
+from bai.envs.sandbox.base import MIB
 from bai.errors import ConfigError, InfraError, MissingDependency
 
-__all__ = ["LogicalDatabase", "import_redis", "may_grow", "server_faults", "size_of"]
+__all__ = [
+    "LogicalDatabase",
+    "ended_by_size",
+    "import_redis",
+    "keys_of",
+    "largest_argument",
+    "server_faults",
+    "size_of",
+]
 
 _LEASE_S = 86_400
 _DEFAULT_DATABASES = 16
+_DEFAULT_ARGUMENT = 512 * MIB
+_AT_ONCE = 256
+"""Names of keys that are asked for at once."""
 _RULES = """
 -@all +@read +@write -@dangerous -@blocking -@scripting -@pubsub -@transaction -@admin -@connection
 +keys +ping -move -copy -randomkey -srandmember -hrandfield -zrandmember -spop
@@ -45,18 +57,35 @@ def server_faults() -> Iterator[None]:
         raise InfraError(f"Redis failed: {error}") from error
 
 
+def keys_of(admin: Any) -> list[bytes]:
+    """Names of the keys of a client's database, in order; asked for in small pieces."""
+    return sorted(set(admin.scan_iter(count=_AT_ONCE)))
+
+
 def size_of(admin: Any) -> int:
     """Bytes that the keys of a client's database take, all that they hold counted."""
     with admin.pipeline(transaction=False) as asked:
-        for key in admin.keys("*"):
+        for key in keys_of(admin):
             asked.memory_usage(key, samples=0)
         return sum(size or 0 for size in asked.execute())  # None of a key that has gone by itself meanwhile
 
 
-def may_grow(admin: Any, name: str) -> bool:
-    """Whether a server would refuse a command where its memory is full; of one with subcommands, some may be."""
-    command = admin.command().get(name.lower(), {"flags": (), "subcommands": ()})
-    return "denyoom" in command["flags"] or bool(command.get("subcommands"))
+def largest_argument(admin: Any) -> int:
+    """Bytes that an argument of a command may hold, as far as the server tells."""
+    try:
+        return int(admin.config_get("proto-max-bulk-len").get("proto-max-bulk-len", _DEFAULT_ARGUMENT))
+    except import_redis().ResponseError:  # not allowed to everybody
+        return _DEFAULT_ARGUMENT
+
+
+@contextlib.contextmanager
+def ended_by_size(admin: Any, refusal: Exception) -> Iterator[None]:
+    """Raises ``refusal`` where a server ends our connection, but answers: what we asked for was too large."""
+    try:
+        yield
+    except import_redis().ConnectionError:
+        admin.ping()
+        raise refusal from None
 
 
 class LogicalDatabase:
@@ -73,14 +102,15 @@ class LogicalDatabase:
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self._url, self._timeout_s = url, timeout_s
+        self._growing: set[str] | None = None  # asked for once: the answer is long
         self._token = secrets.token_hex(8)
         self.user = f"bai-{self._token}"
         self.password = secrets.token_hex(16)
         with server_faults():
             self.number = self._lease()
-            self.admin = self._client(self.number)
+            self.admin, self._root = self._client(self.number), self._client(0)
             self._close = weakref.finalize(
-                self, _give_back, os.getpid(), self._client(0), self.admin, self.number, self._token
+                self, _give_back, os.getpid(), self._root, self.admin, self.number, self._token
             )
             rules = ["reset", "on", f">{self.password}", "~*", "resetchannels", *_RULES, f"+select|{self.number}"]
             self.admin.execute_command("ACL", "SETUSER", self.user, *rules)
@@ -96,8 +126,16 @@ class LogicalDatabase:
 
     def connection(self) -> Any:
         """Gives a connection as the episode's user, in this database; the caller disconnects it."""
-        client = self._client(self.number, username=self.user, password=self.password, protocol=2)
-        return client.connection_pool.get_connection()
+        with server_faults():
+            client = self._client(self.number, username=self.user, password=self.password, protocol=2)
+            return client.connection_pool.get_connection()
+
+    def may_grow(self, name: str) -> bool:
+        """Whether a server would refuse a command where its memory is full; of one with subcommands, some may be."""
+        if self._growing is None:
+            known = self.admin.command().items()
+            self._growing = {name for name, told in known if "denyoom" in told["flags"] or told.get("subcommands")}
+        return name.lower() in self._growing
 
     def _lease(self) -> int:
         with contextlib.closing(self._client(0)) as root:
@@ -127,10 +165,11 @@ class LogicalDatabase:
         Raises:
             InfraError: It ran out, so that another may have the database by now.
         """
-        with contextlib.closing(self._client(0)) as root, server_faults():
-            if root.get(_lease_key(self.number)) != self._token.encode():
+        key = _lease_key(self.number)
+        with server_faults():
+            if self._root.get(key) != self._token.encode():
                 raise InfraError(f"the lease of Redis's logical database {self.number} ran out")
-            root.expire(_lease_key(self.number), _LEASE_S)
+            self._root.expire(key, _LEASE_S)
 
     def close(self) -> None:
         """Empties it and gives it back; may be called twice."""
@@ -145,9 +184,9 @@ def _give_back(owner: int, root: Any, admin: Any, number: int, token: str) -> No
     if os.getpid() != owner:
         return  # a forked child: it is its parent's
     with contextlib.suppress(import_redis().RedisError, OSError):
+        root.execute_command("ACL", "DELUSER", f"bai-{token}")
         if root.get(_lease_key(number)) == token.encode():
             admin.flushdb()
-            admin.execute_command("ACL", "DELUSER", f"bai-{token}")
             root.delete(_lease_key(number))
     with contextlib.suppress(import_redis().RedisError, OSError):
         root.close()

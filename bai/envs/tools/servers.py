@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
 import pwd
 import re
+import select
 import shutil
-import signal
 import subprocess
+import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -34,10 +36,14 @@ _START_S = 60.0
 _STOP_S = 20.0
 _POSTGRES_KIB = 512 * 1024
 """Kibibytes of address space that each process of PostgreSQL may have."""
+_REDIS_LARGEST = "64mb"
+"""Most that an argument or an answer of Redis may hold: a key is copied whole, and an episode's may take 16 MiB."""
 
 
 class _Server(ABC):
     """A server's process and its directory; not started by being made. It ends with the block, or with this process.
+
+    Another process runs the server and looks after this one, so that nothing is left even where this one is killed.
 
     Raises:
         MissingDependency: Its programs, or the library that speaks with it, are not installed.
@@ -50,6 +56,7 @@ class _Server(ABC):
     def __init__(self) -> None:
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._owner_pid = 0
 
     @property
     @abstractmethod
@@ -75,6 +82,7 @@ class _Server(ABC):
         """Starts it and waits until it answers; does nothing where it runs."""
         if self._process is not None:
             return self
+        self._owner_pid = os.getpid()
         # The path of a socket may have some 100 characters.
         self._folder = Path(tempfile.mkdtemp(prefix="bai-", dir="/tmp"))
         atexit.register(self.close)
@@ -83,15 +91,31 @@ class _Server(ABC):
             if owner := self._owner():
                 os.chown(self._folder, owner.pw_uid, owner.pw_gid)
             command = self._prepare(self._folder)
-            with (self._folder / "log").open("wb") as log:
-                self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self._surroundings()
-                )
+            self._process = self._host(command)
             self._wait()
         except BaseException:
             self.close()
             raise
         return self
+
+    def _host(self, command: list[str]) -> subprocess.Popen[bytes]:
+        """Starts the process that runs the server, and ends it when this one is gone, however that came."""
+        asked = {
+            "command": command,
+            "folder": str(self.folder),
+            "owner": os.getpid(),
+            "stop_s": _STOP_S,
+            "surroundings": self._surroundings(),
+        }
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(__file__).with_name("server_host.py")), json.dumps(asked)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={},
+            start_new_session=True,
+        )
 
     def _owner(self) -> pwd.struct_passwd | None:
         """Who it runs as, where that is not who runs this."""
@@ -105,33 +129,35 @@ class _Server(ABC):
     def _surroundings(self) -> dict[str, Any]:
         """Arguments of every process that is started."""
         variables = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": str(self.folder)}
-        common: dict[str, Any] = {"env": variables, "cwd": self.folder, "start_new_session": True}
+        common: dict[str, Any] = {"env": variables, "cwd": str(self.folder), "start_new_session": True}
         if owner := self._owner():
             common |= {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
         return common
 
     def _wait(self) -> None:
-        assert self._process is not None
+        assert self._process is not None and self._process.stdout is not None
         deadline = time.monotonic() + _START_S
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                log = (self.folder / "log").read_text("utf-8", "replace")[-1000:]
-                raise InfraError(f"{type(self).__name__} did not start: {log or 'it says nothing'}")
-            time.sleep(0.02)
+            has_ended = bool(select.select([self._process.stdout], [], [], 0.02)[0])
+            if has_ended or time.monotonic() > deadline:
+                raise InfraError(f"{type(self).__name__} did not start: {self._log()[-1000:] or 'it says nothing'}")
+
+    def _log(self) -> str:
+        """What the server said, or why it could not be run."""
+        assert self._process is not None and self._process.stdout is not None
+        with contextlib.suppress(FileNotFoundError):
+            return (self.folder / "log").read_text("utf-8", "replace")
+        return self._process.stdout.read().decode("utf-8", "replace")
 
     def close(self) -> None:
-        """Stops it and removes its data; may be called twice."""
+        """Stops it and removes its data; may be called twice. A forked child lets go of it: it is its parent's."""
         atexit.unregister(self.close)
         process, self._process = self._process, None
-        if process is not None:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
         folder, self._folder = self._folder, None
-        if folder is not None:
+        is_ours = os.getpid() == self._owner_pid
+        if process is not None:
+            _end(process, is_ours=is_ours)
+        if folder is not None and is_ours:
             shutil.rmtree(folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -139,6 +165,19 @@ class _Server(ABC):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+
+def _end(process: subprocess.Popen[bytes], *, is_ours: bool) -> None:
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.close()
+    if not is_ours:
+        process.returncode = 0
+    try:
+        process.wait(2 * _STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
 
 
 class PostgresServer(_Server):
@@ -247,8 +286,8 @@ class RedisServer(_Server):
             "databases": str(self._databases),
             "maxmemory": "512mb",
             "maxmemory-policy": "noeviction",
-            "proto-max-bulk-len": "1mb",
-            "client-output-buffer-limit": "normal 16mb 0 0",
+            "proto-max-bulk-len": _REDIS_LARGEST,
+            "client-output-buffer-limit": f"normal {_REDIS_LARGEST} 0 0",
         }
         options = [part for name, value in settings.items() for part in (f"--{name}", *value.split(" "))]
         return [program, *options]

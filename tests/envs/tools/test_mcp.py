@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +20,15 @@ pytest.importorskip("mcp", reason="needs mcp")
 
 COMMAND = [sys.executable, str(Path(__file__).with_name("mcp_server.py"))]
 Fault = Callable[..., tuple[str, str]]
+
+
+def command_lines() -> list[tuple[Path, bytes]]:
+    """Those of the processes that run this server."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # not ours to read, or gone
+            found.append((path, path.read_bytes()))
+    return [(path, line) for path, line in found if COMMAND[1].encode() in line]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +63,18 @@ def test_what_goes_wrong_is_a_fault_of_the_call(server: MCPSource, fault_of: Fau
     assert fault_of(server, "note", text="x")[0] == "died"
     server.begin(None)
     assert server.call("note", {"text": "x"}) == "1"
+
+
+@pytest.mark.filterwarnings("default")  # as above
+def test_a_server_that_died_before_the_episode_is_started_anew() -> None:
+    """That it is gone is nothing of the agent's."""
+    source = make_source("mcp", {"command": [*COMMAND, "early"], "call_s": 60.0, "start_s": 120.0})
+    source.tools()
+    (early,) = (int(path.parent.name) for path, line in command_lines() if b"\0early\0" in line)
+    os.kill(early, signal.SIGKILL)
+    source.begin(None)
+    assert source.call("note", {"text": "x"}) == "1"
+    source.close()
 
 
 def test_a_call_that_is_never_answered(fault_of: Fault) -> None:
@@ -101,5 +124,4 @@ def test_an_environment_shows_and_calls_its_tools() -> None:
     with pytest.raises(CannotFork):
         env.unwrapped.fork()
     env.close()
-    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK)]
-    assert not any(b"alone" in line and COMMAND[1].encode() in line for line in commands)
+    assert not any(b"\0alone\0" in line for _, line in command_lines())

@@ -84,9 +84,18 @@ def test_a_lease_that_ran_out_is_not_played_on(source: RedisSource, server: Redi
     other.begin({"mine": "1"})
     with pytest.raises(InfraError, match="the lease of Redis's logical database 1 ran out"):
         source.begin({"color": "blue"})
-    source.close()
     assert other.end_state() == {"keys": {"mine": "1"}} and root.keys("bai:lease:*")
     other.close()
+
+
+def test_a_source_that_lost_its_lease_takes_another(source: RedisSource, root: Any) -> None:
+    """At the episode after the one that was told."""
+    root.pexpire(lease(root), 0)
+    with pytest.raises(InfraError, match="ran out"):
+        source.begin({"color": "blue"})
+    root.flushall()  # what it held without a lease is somebody's
+    source.begin({"color": "blue"})
+    assert root.keys("bai:lease:*") and source.end_state() == {"keys": {"color": "blue"}}
 
 
 def test_a_holder_that_is_forgotten_gives_its_lease_back(server: RedisServer, root: Any) -> None:

@@ -1,0 +1,96 @@
+"""An agent's Redis command: split into words, kept to a size, and told whose fault it is that a server refuses it."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from bai.envs.sandbox.base import MIB
+from bai.envs.tools.redis_databases import import_redis
+from bai.errors import InfraError, ToolFault
+
+__all__ = ["refusal", "split"]
+
+_ANYBODYS = frozenset({"auth", "hello", "quit", "reset"})
+"""Commands that no rule of the server's can keep from a user; they end or change who that is."""
+_MACHINERYS = frozenset({"BUSY", "MISCONF", "NOREPLICAS", "UNKILLABLE"})
+"""How replies begin by which a server says that it cannot work now; what else says so, the library has classes for."""
+_WORD = re.compile(r"""\s*((?:[^\s"']|"(?:[^"\\]|\\.)*"|'[^']*')+)(?=\s|$)""", re.DOTALL)
+_PIECE = re.compile(r"""([^"']+)|"((?:[^"\\]|\\.)*)"|'([^']*)'""", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_OFFSET = re.compile(r"(#?)([0-9]{1,19})")
+_BITS = re.compile(r"[iu]([0-9]{1,2})", re.IGNORECASE)
+
+
+def split(command: str) -> list[str]:
+    """Splits a command into words; quotes hold words together, and a backslash takes what follows in double ones.
+
+    Raises:
+        ToolFault: It cannot be read, is never allowed, or is too large.
+    """
+    if len(command) > MIB:
+        raise ToolFault(f"expected a command of at most {MIB} characters; got {len(command)}", "too_large")
+    parts = _words(command.strip())
+    if not parts:
+        raise ToolFault("expected a command, such as SET color red; got nothing", "failed")
+    if re.search(r"\s", parts[0]):  # the client's library would take it for several words
+        raise ToolFault(f"there is no command {parts[0]!r:.80}: put quotes around arguments alone", "failed")
+    if parts[0].lower() in _ANYBODYS:
+        raise ToolFault(f"not allowed here: {parts[0].upper()}", "refused")
+    if _reach(parts) > MIB:
+        raise ToolFault(f"expected an offset within the first {MIB} bytes", "too_large")
+    return parts
+
+
+def _words(command: str) -> list[str]:
+    parts, at = [], 0
+    while at < len(command):
+        word = _WORD.match(command, at)
+        if word is None:
+            raise ToolFault("the command cannot be read: a quote is not closed", "failed")
+        pieces = _PIECE.findall(word[1])
+        parts.append("".join(bare + _ESCAPED.sub(r"\1", double) + single for bare, double, single in pieces))
+        at = word.end()
+    return parts
+
+
+def _reach(parts: list[str]) -> int:
+    """Bytes at which a command writes into a text, which it makes that long: its arguments need not be."""
+    match [parts[0].lower(), *parts[2:]]:
+        case ["setrange", offset, *_]:
+            return _number(offset)
+        case ["setbit", offset, *_]:
+            return _number(offset) // 8
+        case ["bitfield", *rest]:
+            sized = ((_BITS.fullmatch(kind), offset) for kind, offset in pairwise(rest))
+            return max((_number(offset, int(bits[1])) for bits, offset in sized if bits), default=0) // 8
+    return 0
+
+
+def _number(offset: str, unit: int = 1) -> int:
+    """What an offset counts; in units where it begins with ``#``. Zero for what a server takes for none."""
+    found = _OFFSET.fullmatch(offset)
+    return 0 if found is None else int(found[2]) * (unit if found[1] else 1)
+
+
+def refusal(error: Exception, name: str) -> ToolFault | InfraError:
+    """Gives what a server's reply to a command means: a fault of the call, or of the machinery."""
+    text = str(error)
+    if isinstance(error, _unfit()) or text.partition(" ")[0] in _MACHINERYS:
+        return InfraError(f"the Redis server cannot work: {text:.300}")
+    if "no permissions" in text or "NOPERM" in text:
+        return ToolFault(f"not allowed here: {name.upper():.50}", "refused")
+    is_size = any(sign in text for sign in ("maximum allowed size", "offset is not an integer"))
+    return ToolFault(text[:300], "too_large" if is_size else "failed")
+
+
+def _unfit() -> tuple[type[Exception], ...]:
+    """Replies of a server that is full, no master any more, or one of a cluster."""
+    redis = import_redis().exceptions
+    return (
+        redis.OutOfMemoryError,  # not by this database, whose size is bounded
+        redis.ReadOnlyError,
+        redis.ClusterDownError,
+        redis.AskError,
+        redis.TryAgainError,
+    )
