@@ -92,6 +92,8 @@ def points(gain: Estimate) -> str:
 def main(description: str, plan_type: type[P], measure: Callable[[Path, Sequence[int], P], list[Any]]) -> None:
     """Runs a measurement as a program, with sizes of one's own, and writes ``report.json`` into its folder.
 
+    Settings of GRPO stand in the ``config.json`` of each run.
+
     Args:
         description: For ``--help``.
         plan_type: A dataclass whose fields all have defaults: each becomes an option.
@@ -109,5 +111,5 @@ def main(description: str, plan_type: type[P], measure: Callable[[Path, Sequence
     given = vars(parser.parse_args())
     sizes = {name: tuple(given[name]) if isinstance(given[name], list) else given[name] for name in defaults}
     outcomes = measure(given["out"], given["seeds"], plan_type(**sizes))
-    report = {"plan": sizes, "settings": dict(SETTINGS), "seeds": [asdict(one) for one in outcomes]}
+    report = {"plan": sizes, "seeds": [asdict(one) for one in outcomes]}
     (given["out"] / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

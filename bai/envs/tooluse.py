@@ -117,7 +117,7 @@ class ToolUseEnv(TextEnv[ToolTask]):
     | `call_format` | `"json"` | `json` or `tags`: which style the prompt shows and the oracle writes; both are read |
     | `max_output` | `4000` | characters of a result that the agent sees |
     | `sandbox` | `"auto"` | `process`, `bubblewrap`, `docker`, or the strongest that works here |
-    | `postgres_url` | `None` | address of a PostgreSQL server, as a role that may make databases; None: `BAI_POSTGRES_URL` |
+    | `postgres_url` | `None` | address of a PostgreSQL server, as a role that may make databases and roles; None: `BAI_POSTGRES_URL` |
     | `redis_url` | `None` | address of a Redis server; None: `BAI_REDIS_URL` |
     | `mcp` | `None` | name of a server to its command, such as `{"notes": ["python", "notes.py"]}`: tools that every task has beside its own |
     | `render_mode` | `None` | `ansi`: `render()` returns the transcript; `human`: it is printed |

@@ -23,8 +23,8 @@ __all__ = ["Sentinel", "make_sentinel"]
 
 _DJANGO = "parse_log_django"
 _STOPS = re.compile(r"(?:^|[\s\"'=\[])(?:-[qvsl]*x[a-zA-Z]*|--exitfirst|--maxfail|--failfast)\b")
-"""Of options that end a run at the first failure, ``-x`` within several too (but not ``-rx``, which ends nothing): there
-the test that must fail comes last."""
+"""Of options that end a run at the first failure, ``-x`` within several too (but not ``-rx``, which ends nothing):
+there the test that must fail comes last."""
 _SELECTS = re.compile(r"(?:^|[\s\"'=\[])-k\b")
 """Of options that select tests by their names."""
 _SETTINGS = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
