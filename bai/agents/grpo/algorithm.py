@@ -68,6 +68,13 @@ class GRPO(Algorithm):
         Raises:
             ConfigError: Ray cannot work here, or lacks CPUs for the actors.
         """
+        try:
+            self._set_up(config)
+        except BaseException:  # nobody has what would be cleaned up
+            self._remove_logdir()
+            raise
+
+    def _set_up(self, config: Any) -> None:
         start_ray(cpus_needed=needed_cpus(self.config))
         try:
             super().setup(config)
@@ -211,8 +218,7 @@ class GRPO(Algorithm):
         if self.env_runner_group is not None:
             dismiss(self.env_runner_group._worker_manager, _stop, timeout_s=_FAREWELL_S)
         super().cleanup()
-        if self._storage is None:
-            shutil.rmtree(self._logdir, ignore_errors=True)
+        self._remove_logdir()
 
     def _setup_logdir(self) -> None:
         """Keeps what a run outside of Tune would leave in the home directory out of it."""
@@ -220,6 +226,10 @@ class GRPO(Algorithm):
             self._logdir = tempfile.mkdtemp(prefix="bai-grpo-")
         else:
             super()._setup_logdir()
+
+    def _remove_logdir(self) -> None:
+        if self._storage is None:
+            shutil.rmtree(self._logdir, ignore_errors=True)
 
     # What RLlib calls between steps.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,11 @@ def test_actors_are_counted(toy_config) -> None:
 
 
 @pytest.mark.ray
-def test_a_running_session_without_enough_cpus_is_refused(ray_session, toy_config) -> None:
-    """Building would hang; it raises instead."""
+def test_a_running_session_without_enough_cpus_is_refused(ray_session, toy_config, tmp_path, monkeypatch) -> None:
+    """Building would hang; it raises instead, and leaves no folder behind."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     config = toy_config().env_runners(num_env_runners=50)
     with pytest.raises(ConfigError, match="ask for 50 CPUs"):
         config.build_algo()
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert not list(tmp_path.iterdir())
