@@ -184,11 +184,14 @@ def _run(
     on_progress: Callable[[Progress], None] | None,
 ) -> TrainResult:
     from bai.agents.grpo.checkpoint import latest_checkpoint
-    from bai.agents.grpo.startup import needed_cpus, start_ray, stop_ray
+    from bai.agents.grpo.startup import needed_cpus, needed_gpus, start_ray, stop_ray
 
     began = time.perf_counter()
-    gpus = config.num_gpus_per_learner * config.num_learners  # a learner in this process reserves none
-    started_ray = start_ray(cpus_needed=needed_cpus(algorithm_config), gpus_needed=gpus, address=config.ray_address)
+    started_ray = start_ray(
+        cpus_needed=needed_cpus(algorithm_config),
+        gpus_needed=needed_gpus(algorithm_config),
+        address=config.ray_address,
+    )
     try:
         algorithm = algorithm_config.build_algo()
         try:

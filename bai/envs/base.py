@@ -78,10 +78,10 @@ class TextEnv(gym.Env[str, str], ABC, Generic[T]):
     Args:
         render_mode: None, ``ansi`` (``render`` returns the transcript) or ``human`` (it is printed).
 
-    ``info`` has the same keys after every reset and step: ``task_id``, ``verdict`` (a dictionary, or None
-    until graded), ``reward_terms`` (name to value) and ``error`` (None, or the short class name of an
-    infrastructure fault). It holds nothing that differs between two equal runs: seconds, process ids and
-    the like are in :attr:`stats`.
+    ``info`` has the same keys after every reset and step: ``task_id``, ``verdict`` (a dictionary, empty
+    until graded: Gymnasium's vector environments cannot batch None beside a dictionary), ``reward_terms`` (name to
+    value) and ``error`` (None, or the short class name of an infrastructure fault). It holds nothing that differs
+    between two equal runs: seconds, process ids and the like are in :attr:`stats`.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "human"], "render_fps": 1}  # type: ignore[misc]
@@ -267,7 +267,7 @@ class TextEnv(gym.Env[str, str], ABC, Generic[T]):
         assert self.task is not None
         return {
             "task_id": self.task.task_id,
-            "verdict": None if verdict is None else verdict.to_json(),
+            "verdict": {} if verdict is None else verdict.to_json(),
             "reward_terms": dict(terms),
             "error": error,
         }

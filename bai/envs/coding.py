@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from bai.envs.base import Outcome, TextEnv
 from bai.envs.grading.answers import assemble
 from bai.envs.grading.grader import Grader
+from bai.envs.sandbox import expect_sandbox
 from bai.envs.sandbox.base import MIB, Limits
 from bai.envs.sandbox.pool import shared_pool
 from bai.envs.tasks.base import TaskSet
@@ -68,7 +69,7 @@ class CodingEnv(TextEnv[CodingTask]):
 
     ## Information
 
-    `task_id`; `verdict`: None until the episode ends, then `status` (`passed`, `failed`, `timeout`, `crashed`,
+    `task_id`; `verdict`: empty until the episode ends, then `status` (`passed`, `failed`, `timeout`, `crashed`,
     `memory`, `tampered` or `infra_error`), `score` and `detail`, which never holds a hidden test;
     `reward_terms`: `hidden_tests`, once judged; `error`: None, or the fault of the machinery.
 
@@ -126,6 +127,7 @@ class CodingEnv(TextEnv[CodingTask]):
             raise ConfigError(f"max_turns must be a whole number, at least 1; got {max_turns!r}")
         if reward not in get_args(RewardKind):
             raise ConfigError(f"reward must be 'binary' or 'fraction'; got {reward!r}")
+        expect_sandbox(sandbox)
         self._source: dict[str, Any] = {"name_or_path": task_set, "split": split, "difficulty": difficulty}
         self._tasks: TaskSet[CodingTask] | None = load_task_set(**self._source)
         self._limits = Limits(wall_s=wall_s, memory_bytes=memory_mb * MIB)

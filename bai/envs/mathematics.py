@@ -11,6 +11,7 @@ from bai.envs.grading.answers import fenced_python
 from bai.envs.grading.mathematics.final import marked_answer
 from bai.envs.grading.mathematics.grader import MathGrader
 from bai.envs.grading.mathematics.steps import split_steps
+from bai.envs.sandbox import expect_sandbox
 from bai.envs.sandbox.base import MIB, Limits
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.maths.game24 import combine
@@ -79,7 +80,7 @@ class MathematicsEnv(TextEnv[MathTask]):
 
     ## Information
 
-    `task_id`; `verdict`: None until the episode ends, then `status` (`passed`, `failed`; `timeout`, `memory` or `crashed`
+    `task_id`; `verdict`: empty until the episode ends, then `status` (`passed`, `failed`; `timeout`, `memory` or `crashed`
     where comparing the answer took too much; or `infra_error`), `score` and `detail`, which never holds the right
     answer; `reward_terms`: `answer`, once judged; `error`: None, or the fault of the machinery; `steps`: the steps of the
     last action as places in it, `[[start, end], ...]` in characters, for rewards that judge steps. A rollout keeps the
@@ -93,9 +94,9 @@ class MathematicsEnv(TextEnv[MathTask]):
 
     | argument | default | meaning |
     | --- | --- | --- |
-    | `task_set` | `"arithmetic"` | `arithmetic`, `gsm8k`, `math500` or `game24` |
+    | `task_set` | `"arithmetic"` | `arithmetic`, `gsm8k`, `math500`, `game24`, or the path of [rows](../own_tasks.md) |
     | `split` | `None` | part of the set: `train` or `heldout` of `arithmetic` (None: `train`) and `gsm8k`; `train` or `test` of `game24`; None: all |
-    | `difficulty` | `None` | a number, or a list of numbers: 1 to 5; of `gsm8k` the lines of its solution, 1 to 9; None: all |
+    | `difficulty` | `None` | a number, or a list of numbers: 1 to 5; of `gsm8k` the lines of its solution, 2 to 9; None: all |
     | `subject` | `None` | a subject of `math500`, such as `Algebra`, or a list; None: all |
     | `tools` | `"none"` | `none`; or `python`: blocks of Python are run |
     | `max_turns` | `None` | actions in an episode; None: 1, or 6 with the tool; more than 1 only with the tool |
@@ -110,7 +111,8 @@ class MathematicsEnv(TextEnv[MathTask]):
     ## Vectorization
 
     `gym.make_vec("bai/Mathematics-v0", num_envs=8)` gives a [`SandboxVectorEnv`](../vector.md); `bai.make_vec` adds
-    wrappers. Environments of one process share the processes that compare. A `snapshot` or a `fork` amid an episode with
+    wrappers. With Gymnasium's own `vectorization_mode="async"`, pass `vector_kwargs={"shared_memory": False}`.
+    Environments of one process share the processes that compare. A `snapshot` or a `fork` amid an episode with
     the tool branches the live interpreter ([forks](../forking.md)); such an episode cannot be pickled.
 
     ## References
@@ -143,6 +145,7 @@ class MathematicsEnv(TextEnv[MathTask]):
         super().__init__(render_mode=render_mode)
         expect_one_of("tools", tools, get_args(Tools))
         expect_one_of("prompt", prompt, get_args(Prompt))
+        expect_sandbox(sandbox)
         turns = (1 if tools == "none" else 6) if max_turns is None else max_turns
         expect_counts(max_turns=turns, max_output=max_output, memory_mb=memory_mb)
         if tools == "none" and turns != 1:

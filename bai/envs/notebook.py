@@ -17,6 +17,7 @@ from bai.envs.notebooks.outputs import tell
 from bai.envs.notebooks.packages import notebook_machine
 from bai.envs.notebooks.progress import Progress
 from bai.envs.notebooks.shell import CellResult, Nursery, Shell
+from bai.envs.sandbox import expect_sandbox
 from bai.envs.sandbox.base import MIB, Limits
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.notebook import NotebookTask
@@ -90,7 +91,7 @@ class NotebookEnv(TextEnv[NotebookTask]):
 
     ## Information
 
-    `task_id`; `verdict`: None until the episode ends, then `status` (`passed`, `failed`, `timeout`, `crashed`, `memory` or
+    `task_id`; `verdict`: empty until the episode ends, then `status` (`passed`, `failed`, `timeout`, `crashed`, `memory` or
     `infra_error`), `score` and `detail`, which never holds a value; `reward_terms`: `answers`, once judged; `error`:
     None, or the fault of the machinery.
 
@@ -107,7 +108,7 @@ class NotebookEnv(TextEnv[NotebookTask]):
 
     | argument | default | meaning |
     | --- | --- | --- |
-    | `task_set` | `"tables"` | `tables` or `dabench` |
+    | `task_set` | `"tables"` | `tables`, `dabench`, or the path of [rows](../own_tasks.md) |
     | `split` | `None` | `train` (None) or `heldout` of `tables` |
     | `family` | `None` | of `tables`: one or several of `clean`, `join`, `group`, `test`, `regress`, `plot`; None: all |
     | `difficulty` | `None` | one or several of 1, 2, 3 (`tables`), or of `easy`, `medium`, `hard` (`dabench`); None: all |
@@ -118,7 +119,7 @@ class NotebookEnv(TextEnv[NotebookTask]):
     | `memory_mb` | `1024` | mebibytes of memory of all shells of the environment together, those of snapshots included; its libraries take about 100 |
     | `reward` | `"binary"` | `binary` or `fraction` |
     | `prompt` | `"full"` | `full`: the first observation says how to answer; `task`: it is the task alone |
-    | `packages` | `None` | distributions that cells may import, beside IPython, pandas, matplotlib and what they need; None: of Jinja2, scikit-learn, SciPy, seaborn and statsmodels those that are installed |
+    | `packages` | `None` | a distribution, or a list of those, that cells may import, beside IPython, pandas, matplotlib and what they need; None: of Jinja2, scikit-learn, SciPy, seaborn and statsmodels those that are installed |
     | `sandbox` | `"auto"` | `docker`, `bubblewrap`, `process`, or the strongest that works here |
     | `cache_dir` | `None` | the folder that the machine is kept in; None: `bai` in `XDG_CACHE_HOME` or `~/.cache` |
     | `render_mode` | `None` | `ansi`: `render()` returns the transcript; `human`: it is printed |
@@ -158,7 +159,7 @@ class NotebookEnv(TextEnv[NotebookTask]):
         memory_mb: int = 1024,
         reward: RewardKind = "binary",
         prompt: Prompt = "full",
-        packages: Sequence[str] | None = None,
+        packages: str | Sequence[str] | None = None,
         sandbox: str = "auto",
         cache_dir: str | None = None,
         render_mode: str | None = None,
@@ -167,12 +168,14 @@ class NotebookEnv(TextEnv[NotebookTask]):
         expect_counts(max_steps=max_steps, max_errors=max_errors, max_output=max_output)
         expect_one_of("reward", reward, get_args(RewardKind))
         expect_one_of("prompt", prompt, get_args(Prompt))
+        expect_sandbox(sandbox)
         chosen = {"split": split, "family": family, "difficulty": difficulty}
         self._source: dict[str, Any] = {"name": task_set, **chosen}
         self._tasks: TaskSet[NotebookTask] | None = load_notebook_set(**self._source)
         self._limits = Limits(wall_s=cell_s, memory_bytes=memory_mb * MIB, processes=PROCESSES)
         self._max_steps, self._max_errors, self._max_output = max_steps, max_errors, max_output
         self._reward, self._prompt = reward, prompt
+        packages = (packages,) if isinstance(packages, str) else packages
         self._machine: dict[str, Any] = {
             "sandbox": sandbox,
             "packages": None if packages is None else tuple(packages),

@@ -20,6 +20,7 @@ from bai.envs.repository.context import Context, show_files
 from bai.envs.repository.dialogue import HOW, handing_in, tell_result, writing
 from bai.envs.repository.patch import make_patch
 from bai.envs.repository.tree import Tree
+from bai.envs.sandbox import expect_sandbox
 from bai.envs.sandbox.base import MIB, Limits, Snapshot
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.repair import RepairTask
@@ -84,7 +85,7 @@ class SWEBenchEnv(TextEnv[RepairTask]):
 
     ## Information
 
-    `task_id`; `verdict`: None until the end, then `status` (`passed`, `failed`, `timeout`, `crashed`, `memory`,
+    `task_id`; `verdict`: empty until the end, then `status` (`passed`, `failed`, `timeout`, `crashed`, `memory`,
     `tampered` or `infra_error`), `score` and `detail`, which names no hidden test; `reward_terms`; `error`. The
     change that was judged is in `env.unwrapped.report` with what the tests showed: for people, not for the agent.
 
@@ -121,7 +122,8 @@ class SWEBenchEnv(TextEnv[RepairTask]):
     ## Vectorization
 
     `gym.make_vec("bai/SWEBench-v0", num_envs=8)` gives a [`SandboxVectorEnv`](../vector.md); `bai.make_vec` adds
-    wrappers. Each environment has a sandbox of its own while it works and one more while it is judged.
+    wrappers. With Gymnasium's own `vectorization_mode="async"`, pass `vector_kwargs={"shared_memory": False}`. Each
+    environment has a sandbox of its own while it works and one more while it is judged.
 
     ## References
 
@@ -164,6 +166,7 @@ class SWEBenchEnv(TextEnv[RepairTask]):
         expect_one_of("prompt", prompt, get_args(Prompt))
         expect_one_of("reward", reward, get_args(RewardKind))
         expect_one_of("context", context, (None, *get_args(Context)))
+        expect_sandbox(sandbox)
         turns = (1 if mode == "patch" else 30) if max_turns is None else max_turns
         expect_counts(max_turns=turns, max_output=max_output, memory_mb=memory_mb)
         expect_seconds(86_400, command_s=command_s, total_s=total_s, test_s=test_s)

@@ -98,7 +98,7 @@ def test_the_oracle_earns_all_and_silence_nothing(make: Callable[..., CodingEnv]
     env = make()
     observation, info = env.reset(options={"task_id": task_id})
     assert observation == "Write double(x): twice x."
-    assert info == {"task_id": task_id, "verdict": None, "reward_terms": {}, "error": None}
+    assert info == {"task_id": task_id, "verdict": {}, "reward_terms": {}, "error": None}
     (action,) = env.oracle()
     observation, reward, terminated, truncated, info = env.step(action)
     assert (observation, reward, terminated, truncated) == ("", 1.0, True, False)
@@ -139,7 +139,7 @@ def test_public_examples_guide_the_next_attempt(make: Callable[..., CodingEnv]) 
     env.reset(options={"task_id": "a"})
     observation, reward, terminated, truncated, info = env.step(WRONG)
     assert observation == "double(1) returned 0; expected 2\n\nTry again: 2 attempts left.\n"
-    assert (reward, terminated, truncated, info["verdict"]) == (0.0, False, False, None)
+    assert (reward, terminated, truncated, info["verdict"]) == (0.0, False, False, {})
     assert info["reward_terms"] == {}
     observation, reward, terminated, _, info = env.step(HALF)  # right on the example, wrong on a hidden test
     assert (observation, reward, terminated) == ("", 0.0, True)
@@ -271,10 +271,11 @@ def test_a_wrong_argument_is_named(
         CodingEnv(**{"task_set": str(make().spec.kwargs["task_set"]), **kwargs})  # type: ignore[union-attr]
 
 
-def test_an_unknown_sandbox_is_named_at_the_first_reset(make: Callable[..., CodingEnv]) -> None:
-    """Backends are looked up when one is needed."""
+@pytest.mark.parametrize("name", ["Coding", "SWEBench", "Notebook", "ToolUse", "Mathematics"])
+def test_an_unknown_sandbox_is_named_at_once(name: str) -> None:
+    """An environment that would never work is not made, though it may need no sandbox."""
     with pytest.raises(ConfigError, match="unknown sandbox 'vault'"):
-        make(sandbox="vault").reset(seed=0)
+        gym.make(f"bai/{name}-v0", sandbox="vault")
 
 
 def test_an_unknown_task_is_named(make: Callable[..., CodingEnv]) -> None:

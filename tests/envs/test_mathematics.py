@@ -83,7 +83,7 @@ def test_the_oracle_earns_all_and_silence_nothing(make: Callable[..., Mathematic
     observation, info = env.reset(options={"task_id": TASK})
     assert env.task is not None
     assert observation == env.task.prompt
-    assert info == {"task_id": TASK, "verdict": None, "reward_terms": {}, "error": None, "steps": []}
+    assert info == {"task_id": TASK, "verdict": {}, "reward_terms": {}, "error": None, "steps": []}
     (action,) = env.oracle()
     observation, reward, terminated, truncated, info = env.step(action)
     assert (observation, reward, terminated, truncated) == ("", 1.0, True, False)
@@ -158,7 +158,7 @@ def test_variables_stay_from_block_to_block(tooled: MathematicsEnv) -> None:
     """A block's output is the next observation; the answer after it ends the episode."""
     observation, reward, terminated, _, info = tooled.step(block("x = 6 * 7\nprint('hi')\nx"))
     assert (observation, reward, terminated) == ("hi\n42\n\n[3 turns left]\n", 0.0, False)
-    assert (info["verdict"], info["reward_terms"]) == (None, {})
+    assert (info["verdict"], info["reward_terms"]) == ({}, {})
     assert tooled.step(block("x + 1"))[0].startswith("43\n")
     (answer,) = tooled.oracle()
     assert tooled.step(block("x") + answer)[1:3] == (1.0, True), "a marked answer counts, whatever block is beside it"

@@ -142,7 +142,7 @@ class TestGymnasium:
         env = make_env()
         infos = [env.reset(seed=0)[1], env.step(bash("true"))[4], env.step(SUBMIT)[4]]
         assert [set(info) for info in infos] == [{"task_id", "verdict", "reward_terms", "error"}] * 3
-        assert [info["verdict"] for info in infos[:2]] == [None, None]
+        assert [info["verdict"] for info in infos[:2]] == [{}, {}]
         assert set(infos[2]["reward_terms"]) == {"resolved", "fail_to_pass", "tampered_files"}
 
     def test_closing_twice_and_early(self, make_env: MakeEnv) -> None:

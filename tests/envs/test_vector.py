@@ -227,13 +227,16 @@ def rows(row_of: Rows, write_rows: Write) -> Path:
     return write_rows(row_of(task_id="a"), row_of(task_id="b", cases=None, inputs=[[1], [7], [-3], [0]]))
 
 
+@pytest.mark.parametrize("max_turns", [1, 2])
 @pytest.mark.parametrize("mode", MODES)
-def test_coding_steps_alike(rows: Path, mode: str) -> None:
-    """Real environments with real sandboxes give what Gymnasium's own vector environment gets from them."""
+def test_coding_steps_alike(rows: Path, mode: str, max_turns: int) -> None:
+    """Real environments with real sandboxes give what Gymnasium's own vector environment gets from them, whether or not
+    their episodes end together."""
     answers = [(WRONG,) * 3, (RIGHT, "", RIGHT), (RIGHT, "import os\nos._exit(0)", WRONG), ("x",) * 3, ("y",) * 3]
 
     def make() -> gym.Env[Any, Any]:
-        return gym.wrappers.TransformReward(gym.make("bai/Coding-v0", task_set=str(rows), wall_s=20.0), lambda r: 3 * r)
+        made = gym.make("bai/Coding-v0", task_set=str(rows), wall_s=20.0, max_turns=max_turns)
+        return gym.wrappers.TransformReward(made, lambda r: 3 * r)
 
     ours, theirs = pair([make] * 3, mode)
     try:

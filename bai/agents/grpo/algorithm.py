@@ -34,7 +34,7 @@ from bai.agents.grpo.metrics import batch_metrics, comparison_metrics, sampling_
 from bai.agents.grpo.mixing import parts_of_step, parts_to_replace
 from bai.agents.grpo.plan import derive_seed, plan_prompts
 from bai.agents.grpo.runner import TextEnvRunner
-from bai.agents.grpo.startup import needed_cpus, own_cpus, start_ray
+from bai.agents.grpo.startup import needed_cpus, needed_gpus, own_cpus, start_ray
 from bai.agents.grpo.update import check_learners, update_learners
 from bai.agents.grpo.weights import WeightSync
 from bai.agents.grpo.workers import dismiss
@@ -66,7 +66,7 @@ class GRPO(Algorithm):
         """Builds runners and learners.
 
         Raises:
-            ConfigError: Ray cannot work here, or lacks CPUs for the actors.
+            ConfigError: Ray cannot work here, or lacks CPUs or GPUs for the actors.
         """
         try:
             self._set_up(config)
@@ -75,7 +75,7 @@ class GRPO(Algorithm):
             raise
 
     def _set_up(self, config: Any) -> None:
-        start_ray(cpus_needed=needed_cpus(self.config))
+        start_ray(cpus_needed=needed_cpus(self.config), gpus_needed=needed_gpus(self.config))
         try:
             super().setup(config)
         except IndexError as error:  # what RLlib makes of runners that never came up

@@ -26,6 +26,7 @@ __all__ = [
     "available_cpus",
     "check_startup",
     "needed_cpus",
+    "needed_gpus",
     "own_cpus",
     "require_startup",
     "start_ray",
@@ -81,6 +82,16 @@ def needed_cpus(config: Any) -> int:
     if config.num_cpus_per_learner == "auto" and config.num_gpus_per_learner:
         per_learner = 0
     return int(config.num_env_runners * config.num_cpus_per_env_runner + config.num_learners * per_learner)
+
+
+def needed_gpus(config: Any) -> float:
+    """Gives the accelerators a configuration's actors ask Ray for; what runs in this process reserves none.
+
+    Args:
+        config: A :class:`~bai.agents.grpo.config.GRPOConfig`.
+    """
+    runners = config.num_env_runners * config.num_gpus_per_env_runner
+    return float(runners + config.num_learners * config.num_gpus_per_learner)
 
 
 def check_startup(

@@ -36,6 +36,7 @@ __all__ = [
     "Snapshot",
     "decode",
     "encode",
+    "expect_sandbox",
     "make_sandbox",
     "options_of",
     "resolve_sandbox",
@@ -86,8 +87,7 @@ def resolve_sandbox(name: str = "auto", **options: Any) -> str:
     Whether a backend works with options of its own (another engine, another image) shows when it starts: with
     any, one that is named is not tried.
     """
-    if not isinstance(name, str) or (name != "auto" and name not in SANDBOXES):
-        raise ConfigError(f"unknown sandbox {name!r}; expected auto, {', '.join(SANDBOXES)}; {_what_works()}")
+    expect_sandbox(name)
     if name != "auto" and options:
         return name
     reasons = {}
@@ -101,6 +101,16 @@ def resolve_sandbox(name: str = "auto", **options: Any) -> str:
     raise SandboxUnavailable(
         f"no sandbox works here: {told}" if name == "auto" else f"sandbox {told}; {_what_works(name)}"
     )
+
+
+def expect_sandbox(name: str) -> None:
+    """Passes ``auto`` and the names of backends, whether or not they work here.
+
+    Raises:
+        ConfigError: There is no backend of this name; the message says which work here.
+    """
+    if not isinstance(name, str) or (name != "auto" and name not in SANDBOXES):
+        raise ConfigError(f"unknown sandbox {name!r}; expected auto, {', '.join(SANDBOXES)}; {_what_works()}")
 
 
 def _what_works(but: str = "") -> str:

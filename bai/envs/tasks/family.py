@@ -33,23 +33,22 @@ class Family:
 
 
 CODING = Family(env="bai/Coding-v0", names=("micro", *PUBLIC_SETS), load=load_task_set)
-"""Also rows of coding tasks in a file."""
+"""As the others, also rows in a file."""
 REPAIR = Family(env="bai/SWEBench-v0", names=("default", *PUBLIC_REPAIR_SETS), load=load_repair_set)
 """Also rows of SWE-bench and Harbor's directories."""
-FAMILIES = (
-    CODING,
-    REPAIR,
-    Family(env="bai/Notebook-v0", names=tuple(NOTEBOOK_SETS), load=load_notebook_set),
-    Family(env="bai/ToolUse-v0", names=tuple(TOOL_SETS), load=load_tool_set),
-    Family(env="bai/Mathematics-v0", names=("arithmetic", *PUBLIC_MATH_SETS), load=load_math_set),
-)
+_NOTEBOOK = Family(env="bai/Notebook-v0", names=tuple(NOTEBOOK_SETS), load=load_notebook_set)
+_TOOLS = Family(env="bai/ToolUse-v0", names=tuple(TOOL_SETS), load=load_tool_set)
+_MATHEMATICS = Family(env="bai/Mathematics-v0", names=("arithmetic", *PUBLIC_MATH_SETS), load=load_math_set)
+FAMILIES = (CODING, REPAIR, _NOTEBOOK, _TOOLS, _MATHEMATICS)
 """All of them; no name is in two."""
+_TOLD_BY = {"instance_id": REPAIR, "values": _NOTEBOOK, "judge": _TOOLS, "answer": _MATHEMATICS}
+"""Fields that rows of one family alone have."""
 ENDLESS = tuple(family.names[0] for family in FAMILIES if family is not REPAIR)
 """Sets that are drawn by a generator and have no end, each with the splits ``train`` and ``heldout``."""
 
 
 def family_of(name_or_path: str | Path) -> Family:
-    """Gives the family that a set belongs to: by its name, or repair if its rows are SWE-bench's or Harbor's.
+    """Gives the family that a set belongs to: by its name, or by the fields of its first row.
 
     Args:
         name_or_path: As the environments' ``task_set``; one that is not found is taken for a set of coding tasks.
@@ -67,4 +66,4 @@ def family_of(name_or_path: str | Path) -> Family:
         first = next(read_rows(path), None) if path.exists() else None
     except (DataError, OSError):
         return CODING
-    return REPAIR if first is not None and "instance_id" in first else CODING
+    return next((family for field, family in _TOLD_BY.items() if first and field in first), CODING)

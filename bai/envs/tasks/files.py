@@ -55,6 +55,20 @@ class Row(Mapping[str, Any]):
             raise self.malformed(field, f"expected a string; got {_kind(value)}")
         return value
 
+    def filled(self, field: str) -> str:
+        """Gives a field that is a string with more than blanks in it."""
+        text = self.text(field)
+        if not text.strip():
+            raise self.malformed(field, "expected some text; got an empty string")
+        return text
+
+    def mapping(self, field: str) -> dict[str, Any]:
+        """Gives a field that is an object; empty where it is absent or null."""
+        value = self._values.get(field) or {}
+        if not isinstance(value, dict):
+            raise self.malformed(field, f"expected an object; got {_kind(value)}")
+        return value
+
     def number(self, field: str, default: float) -> float:
         """Gives a field that is a number of at least 0; ``default`` where it is absent."""
         value = self._values.get(field, default)

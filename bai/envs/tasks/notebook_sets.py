@@ -12,9 +12,10 @@ from bai.envs.tasks.finite import FiniteTaskSet
 from bai.envs.tasks.folders import find_files
 from bai.envs.tasks.notebook import NotebookTask
 from bai.envs.tasks.notebook_dabench import load_dabench
+from bai.envs.tasks.notebook_rows import notebook_task_of
+from bai.envs.tasks.own import load_own
 from bai.envs.tasks.selection import select
 from bai.envs.tasks.tables import TablesTaskSet
-from bai.errors import TaskSetNotFound
 
 __all__ = ["NOTEBOOK_SETS", "load_notebook_set"]
 
@@ -26,7 +27,7 @@ def load_notebook_set(name: str, **filters: Any) -> TaskSet[NotebookTask]:
     """Gives a task set; files that were read before are read again only if they have changed since.
 
     Args:
-        name: ``tables`` or ``dabench``.
+        name: ``tables`` or ``dabench``; or the path of a file of rows, whose tables are read again only with it.
         filters: ``split``, ``family`` and ``difficulty``, where the set has them; None means no filter. ``dabench`` has
             ``difficulty`` alone: ``easy``, ``medium``, ``hard``, or several of them. ``seed`` fixes another order.
 
@@ -39,7 +40,7 @@ def load_notebook_set(name: str, **filters: Any) -> TaskSet[NotebookTask]:
     if name == "tables":
         return TablesTaskSet(**given)
     if name != "dabench":
-        raise TaskSetNotFound(f"there is no set {name!r:.100} of notebook tasks; expected {', '.join(NOTEBOOK_SETS)}")
+        return select(load_own(name, notebook_task_of, NOTEBOOK_SETS), given)
     files = find_files("dabench", "notebook/dabench", "questions.jsonl", "labels.jsonl", "tables")
     return select(_dabench(files[0].parent, stamp(files)), given, ["difficulty"])
 

@@ -11,6 +11,7 @@ from typing import Any, get_args
 from bai.envs.tasks.coding import Case, CaseTests, CodingTask, ReferenceTests, Rule, ScriptTests, Tests
 from bai.envs.tasks.files import Row, read_rows
 from bai.envs.tasks.finite import FiniteTaskSet
+from bai.envs.tasks.own import refuse_unknown
 from bai.envs.tasks.syntax import parse
 
 __all__ = ["load_rows", "plain_value"]
@@ -48,14 +49,12 @@ def task_of(row: Row) -> CodingTask:
     Raises:
         MalformedRow: It breaks the format.
     """
-    unknown = sorted(set(row) - _FIELDS)
-    if unknown:
-        raise row.malformed(unknown[0], f"is no field of the format; expected {', '.join(sorted(_FIELDS))}")
+    refuse_unknown(row, _FIELDS)
     entry_point = _identifier(row, "entry_point")
     return CodingTask(
-        task_id=_filled(row, "task_id"),
+        task_id=row.filled("task_id"),
         prompt=row.text("prompt"),
-        metadata=_metadata(row),
+        metadata=row.mapping("metadata"),
         entry_point=entry_point,
         public=_cases(row, "public"),
         hidden=_tests(row, entry_point),
@@ -76,7 +75,7 @@ def _tests(row: Row, entry_point: str) -> Tests:
     if kinds == ["script"]:
         proxies = row.items_of("proxies", str) or [entry_point]
         return ScriptTests(
-            script=_python(row, "script", _filled(row, "script")),
+            script=_python(row, "script", row.filled("script")),
             proxies=tuple(proxies),
             setup=_python(row, "setup", row.text("setup", "")),
             adapter=adapter,
@@ -118,13 +117,6 @@ def _identifier(row: Row, field: str) -> str:
     return name
 
 
-def _filled(row: Row, field: str) -> str:
-    text = row.text(field)
-    if not text.strip():
-        raise row.malformed(field, "expected some text; got an empty string")
-    return text
-
-
 def _python(row: Row, field: str, source: str) -> str:
     try:
         parse(source)
@@ -137,13 +129,6 @@ def _choice(row: Row, field: str, choices: tuple[str, ...]) -> Any:
     value = row.text(field, choices[0])
     if value not in choices:
         raise row.malformed(field, f"expected one of {', '.join(choices)}; got {value!r:.80}")
-    return value
-
-
-def _metadata(row: Row) -> dict[str, Any]:
-    value = row.get("metadata") or {}
-    if not isinstance(value, dict):
-        raise row.malformed("metadata", f"expected an object; got {type(value).__name__}")
     return value
 
 

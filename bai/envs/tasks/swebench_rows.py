@@ -53,8 +53,8 @@ def task_of(row: Row, *, split: str = "", hints: bool = False) -> RepairTask:
     Raises:
         MalformedRow: A field is missing or is not what it should be.
     """
-    repo, version = _filled(row, "repo"), row.text("version")
-    test_patch, problem = row.text("test_patch"), _filled(row, "problem_statement")
+    repo, version = row.filled("repo"), row.text("version")
+    test_patch, problem = row.text("test_patch"), row.filled("problem_statement")
     facts = {name: row.text(name, "") for name in ("created_at", "difficulty")}
     facts = {"repo": repo, "version": version, "split": row.text("split", split), **facts}
     run, parser = _run(row, repo, version, test_patch)
@@ -62,7 +62,7 @@ def task_of(row: Row, *, split: str = "", hints: bool = False) -> RepairTask:
     if not fail_to_pass + pass_to_pass:
         raise row.malformed("FAIL_TO_PASS", "expected at least one test, here or in PASS_TO_PASS; got none")
     return RepairTask(
-        task_id=_filled(row, "instance_id"),
+        task_id=row.filled("instance_id"),
         prompt=repair_prompt(repo, problem, row.text("hints_text", "") if hints else ""),
         metadata={name: value for name, value in facts.items() if value},
         repo=repo,
@@ -158,13 +158,6 @@ def find_spec(repo: str, version: str) -> Spec:
     from bai.envs.machines import specs
 
     return specs.find_spec(repo, version)
-
-
-def _filled(row: Row, field: str) -> str:
-    text = row.text(field)
-    if not text.strip():
-        raise row.malformed(field, "expected some text; got an empty string")
-    return text
 
 
 def _optional(row: Row, field: str) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.finite import FiniteTaskSet
+from bai.envs.tasks.own import load_own
 from bai.envs.tasks.selection import select
+from bai.envs.tasks.tool_rows import tool_task_of
 from bai.envs.tasks.tools import ToolTask
-from bai.errors import ConfigError, TaskSetNotFound
+from bai.errors import ConfigError
 
 __all__ = ["TOOL_SETS", "load_tool_set"]
 
@@ -34,7 +36,7 @@ def load_tool_set(name: str, **filters: Any) -> TaskSet[ToolTask]:
     """Gives a task set of the tool family.
 
     Args:
-        name: One of :data:`TOOL_SETS`.
+        name: One of :data:`TOOL_SETS`, or the path of a file of rows.
         filters: For ``work`` the generator's arguments; for any other set, fields of the tasks' metadata and the value,
             or a list of the values, that is wanted; and ``seed``, which fixes another order. None means no filter. Of
             ``spider`` the 132 questions whose gold result no query has to earn are left out, unless ``category``
@@ -46,7 +48,7 @@ def load_tool_set(name: str, **filters: Any) -> TaskSet[ToolTask]:
         MalformedRow: A row of its file breaks the format.
     """
     if name not in TOOL_SETS:
-        raise TaskSetNotFound(f"there is no set of tool tasks {name!r:.100}; there are {', '.join(sorted(TOOL_SETS))}")
+        return select(load_own(name, tool_task_of, TOOL_SETS), filters)
     asked = {field: value for field, value in filters.items() if value is not None}
     given = {**_UNLESS_GIVEN.get(name, {}), **asked}
     module, _, attribute = TOOL_SETS[name].partition(":")

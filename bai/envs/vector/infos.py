@@ -4,8 +4,8 @@ As Gymnasium batches it (``VectorEnv._add_info``): a column for each key, with a
 key with an underscore before it; numbers in arrays of their type, arrays stacked, dictionaries
 batched in turn, all else in arrays of objects. What differs: Gymnasium adds one member after
 another and lets the first decide, so that a second member whose value is a dictionary where the
-first one's is None is an error, and a fraction after an int is rounded down. Here a column is
-made for all its values at once.
+first one's is None is an error (``info`` of bai's own has none such), and a fraction after an int
+is rounded down. Here a column is made for all its values at once.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class TestGymnasium:
         """After reset, a step, and the end."""
         infos = [env.reset(seed=0)[1], env.step(cell("1"))[4], env.step(EMPTY)[4]]
         assert [set(info) for info in infos] == [{"task_id", "verdict", "reward_terms", "error"}] * 3
-        assert [info["verdict"] for info in infos[:2]] == [None, None]
+        assert [info["verdict"] for info in infos[:2]] == [{}, {}]
         assert set(infos[2]["reward_terms"]) == {"answers"}
 
     def test_it_vectorises(self, env_options: dict[str, Any], cell: CellOf) -> None:

@@ -88,7 +88,7 @@ def test_tags_stand_for_what_json_lacks(json_value: Any, value: Any) -> None:
         ({"rule": "fuzzy"}, "rule", "expected one of value, elements, polynomial_root; got 'fuzzy'"),
         ({"answer_style": "poem"}, "answer_style", "expected one of function, completion"),
         ({"metadata": []}, "metadata", ""),
-        ({"metadata": [1]}, "metadata", "expected an object; got list"),
+        ({"metadata": [1]}, "metadata", "expected an object; got a list"),
         ({"entry_point": "class"}, "entry_point", "expected the name of a function; got 'class'"),
         ({"call": "f(x)"}, "call", "expected the name of a function; got 'f(x)'"),
         ({"adapter": "def f("}, "adapter", "expected Python source"),

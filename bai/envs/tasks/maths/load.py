@@ -15,9 +15,11 @@ from bai.envs.tasks.maths.arithmetic import ArithmeticTaskSet
 from bai.envs.tasks.maths.game24 import load_game24
 from bai.envs.tasks.maths.gsm8k import load_gsm8k
 from bai.envs.tasks.maths.math500 import load_math500
+from bai.envs.tasks.maths.rows import math_task_of
 from bai.envs.tasks.maths.task import MathTask
+from bai.envs.tasks.own import load_own
 from bai.envs.tasks.selection import select
-from bai.errors import ConfigError, TaskSetNotFound
+from bai.errors import ConfigError
 
 __all__ = ["PUBLIC_MATH_SETS", "load_math_set"]
 
@@ -34,10 +36,10 @@ def load_math_set(name: str, **filters: Any) -> TaskSet[MathTask]:
     """Gives a task set; one that was loaded before is read again only if its files have changed since.
 
     Args:
-        name: ``arithmetic``, ``gsm8k``, ``math500`` or ``game24``.
-        filters: ``split``, ``difficulty``, ``subject`` (of ``math500``) and ``seed``; None means no filter. Each of the
-            first three is a value or a list of values; ``seed`` shuffles the order of iteration. For ``arithmetic``
-            they are the generator's arguments.
+        name: ``arithmetic``, ``gsm8k``, ``math500`` or ``game24``; or the path of a file of rows.
+        filters: ``split``, ``difficulty``, ``subject`` (of ``math500`` and of rows) and ``seed``; None means no filter.
+            Each of the first three is a value or a list of values; ``seed`` shuffles the order of iteration. For
+            ``arithmetic`` they are the generator's arguments.
 
     Raises:
         ConfigError: A filter that the set does not know, or that leaves no task.
@@ -48,8 +50,7 @@ def load_math_set(name: str, **filters: Any) -> TaskSet[MathTask]:
     if name == "arithmetic":
         return _generated(given)
     if name not in PUBLIC_MATH_SETS:
-        known = ", ".join(["arithmetic", *PUBLIC_MATH_SETS])
-        raise TaskSetNotFound(f"there is no task set {name!r:.80} of mathematics: expected one of {known}")
+        return select(load_own(name, math_task_of, ["arithmetic", *PUBLIC_MATH_SETS]), given, _FILTERS)
     candidates = (path for folder in search_path("math") for path in sorted(folder.glob(f"{name}*")))
     return select(_load(name, stamp(candidates)), given, _FILTERS)
 

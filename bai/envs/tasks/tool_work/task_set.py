@@ -125,9 +125,9 @@ def _check_difficulty(difficulty: Any) -> tuple[int, ...]:
 
 
 def _check_uses(uses: Any) -> str:
-    chosen = ("sqlite", "files") if uses is None else uses
-    if isinstance(chosen, str) or not chosen or any(use not in LETTERS for use in chosen):
-        raise ConfigError(f"uses must be some of {', '.join(LETTERS)}; got {uses!r:.100}")
+    chosen = ("sqlite", "files") if uses is None else (uses,) if isinstance(uses, str) else uses
+    if not chosen or any(use not in LETTERS for use in chosen):
+        raise ConfigError(f"uses must be one or several of {', '.join(LETTERS)}; got {uses!r:.100}")
     if {"sqlite", "postgres"} <= set(chosen):
         raise ConfigError("uses must hold one database: 'sqlite' or 'postgres', not both")
     return "".join(letter for use, letter in LETTERS.items() if use in chosen)

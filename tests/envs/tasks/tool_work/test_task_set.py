@@ -92,7 +92,7 @@ def test_tasks_are_distinct_where_that_is_asked_for() -> None:
         {"difficulty": []},
         {"difficulty": True},
         {"uses": []},
-        {"uses": "files"},
+        {"uses": "mail"},
         {"uses": ["sqlite", "postgres"]},
         {"category": "hard"},
     ],
