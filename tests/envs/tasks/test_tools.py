@@ -47,6 +47,6 @@ def test_sets_are_found_by_name() -> None:
     assert load_tool_set("work", difficulty=1).name == "work"
     with pytest.raises(TaskSetNotFound, match="expected one of work, "):
         load_tool_set("play")
-    for filters in ({"colour": "red"}, {"difficulty": 9}, {"split": "test"}, {"uses": "files"}, {"uses": ["x"]}):
+    for filters in ({"colour": "red"}, {"difficulty": 9}, {"split": "test"}, {"uses": "mail"}, {"uses": ["x"]}):
         with pytest.raises(ConfigError):
             load_tool_set("work", **filters)
