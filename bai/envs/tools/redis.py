@@ -9,7 +9,7 @@ from typing import Any
 
 from bai.envs.sandbox.base import MIB
 from bai.envs.tools.base import Tool, ToolSource
-from bai.envs.tools.redis_commands import refusal, split
+from bai.envs.tools.redis_commands import expect_little_work, refusal, split
 from bai.envs.tools.redis_databases import (
     LogicalDatabase,
     ended_by_size,
@@ -26,6 +26,8 @@ __all__ = ["RedisSource"]
 
 _MOST_KEYS = 10_000
 """Keys that an episode may have beside those of its setup."""
+_GRACE_S = 10.0
+"""Seconds beyond those of a command that the server may take for anything."""
 
 
 class RedisSource(ToolSource):
@@ -85,18 +87,24 @@ class RedisSource(ToolSource):
 
     @contextlib.contextmanager
     def _machinery(self) -> Iterator[None]:
-        """Turns what the server does not do into InfraError; after one the next episode has another database."""
+        """Turns what the server does not do into InfraError; after one the next episode has another database.
+
+        Not where it is late: it would be as late when asked to take this one back.
+        """
         try:
             with server_faults():
                 yield
-        except InfraError:
-            self.close()
+        except InfraError as error:
+            if isinstance(error.__cause__, import_redis().TimeoutError):
+                self._disconnect()
+            else:
+                self.close()
             raise
 
     def _emptied(self) -> Any:
         self._disconnect()
         if self._database is None:
-            self._database = LogicalDatabase(self._url, self._command_s + 10.0)
+            self._database = LogicalDatabase(self._url, self._command_s + _GRACE_S)
         admin = self._held().admin
         admin.flushdb()
         return admin
@@ -114,6 +122,7 @@ class RedisSource(ToolSource):
             database = self._held()
             if database.may_grow(parts[0]):  # a server's own bound counts all its databases together
                 self._expect_size(database.admin, self._size)
+            expect_little_work(database.admin, parts)
             return self._answer(database, parts)
 
     def _answer(self, database: LogicalDatabase, parts: list[str]) -> str:

@@ -130,11 +130,11 @@ def test_no_episode_fills_the_server(redis_url: str, fault_of: Fault, command: s
             assert ask(one, "SET a b") == "OK"
 
 
-def test_a_server_filled_by_others_is_a_fault_of_the_machinery(may_start: None) -> None:
+def test_a_server_filled_by_others_is_a_fault_of_the_machinery(redis_server: type[RedisServer]) -> None:
     """An episode that keeps to its own bound is not at fault."""
     import redis
 
-    with RedisServer(databases=3) as server, contextlib.closing(redis.Redis.from_url(server.url)) as client:
+    with redis_server(databases=3) as server, contextlib.closing(redis.Redis.from_url(server.url)) as client:
         made = source(server.url)
         client.config_set("maxmemory", "1mb")
         with pytest.raises(InfraError, match="the Redis server cannot work: command not allowed"):
@@ -168,19 +168,11 @@ def test_branches_are_independent(redis_url: str, keys: RedisSource) -> None:
     other.close()
 
 
-@pytest.fixture
-def may_start() -> None:
-    """Skips the test where a server of its own cannot be started."""
-    pytest.importorskip("redis", reason="needs redis")
-    if (reason := RedisServer.unavailable_reason()) is not None:
-        pytest.skip(f"needs Redis: {reason}")
-
-
-def test_databases_that_hold_something_are_left_alone(may_start: None) -> None:
+def test_databases_that_hold_something_are_left_alone(redis_server: type[RedisServer]) -> None:
     """They are somebody's; where all are taken, that is said; one that was given back is there again."""
     import redis
 
-    with RedisServer(databases=3) as server, contextlib.closing(redis.Redis.from_url(server.url, db=1)) as client:
+    with redis_server(databases=3) as server, contextlib.closing(redis.Redis.from_url(server.url, db=1)) as client:
         client.set("mine", "1")
         made = source(server.url)
         with pytest.raises(InfraError, match="all 2 logical databases of the Redis server are taken"):
@@ -206,9 +198,9 @@ def test_mistakes_of_whoever_makes_it(redis_url: str, monkeypatch: pytest.Monkey
         make_source("redis", {"url": "unix:///nowhere/redis.sock"}).begin(None)
 
 
-def test_a_server_that_went_away_is_a_fault_of_the_machinery(may_start: None) -> None:
+def test_a_server_that_went_away_is_a_fault_of_the_machinery(redis_server: type[RedisServer]) -> None:
     """And leaves no file; closing what used it is quiet."""
-    with RedisServer() as server:
+    with redis_server() as server:
         made, folder = source(server.url), server.folder
         ask(made, "GET color")
     assert not folder.exists()

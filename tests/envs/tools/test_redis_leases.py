@@ -17,12 +17,9 @@ DAY_S = 86_400
 
 
 @pytest.fixture
-def server() -> Iterator[RedisServer]:
-    """A server of the test's own, with one database to lend; skips the test where it cannot be started."""
-    pytest.importorskip("redis", reason="needs redis")
-    if (reason := RedisServer.unavailable_reason()) is not None:
-        pytest.skip(f"needs Redis: {reason}")
-    with RedisServer(databases=2) as started:
+def server(redis_server: type[RedisServer]) -> Iterator[RedisServer]:
+    """A server of the test's own, with one database to lend."""
+    with redis_server(databases=2) as started:
         yield started
 
 
