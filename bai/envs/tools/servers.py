@@ -17,6 +17,7 @@ import pwd
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -105,7 +106,7 @@ class _Server(ABC):
             "folder": str(self.folder),
             "owner": os.getpid(),
             "stop_s": _STOP_S,
-            "surroundings": self._surroundings(),
+            "surroundings": self._surroundings() | {"start_new_session": False},  # it has one with the server in it
         }
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__).with_name("server_host.py")), json.dumps(asked)],
@@ -169,13 +170,16 @@ class _Server(ABC):
 
 def _end(process: subprocess.Popen[bytes], *, is_ours: bool) -> None:
     assert process.stdin is not None and process.stdout is not None
-    process.stdin.close()
-    if not is_ours:
+    if is_ours:
+        with contextlib.suppress(OSError):  # it has ended
+            os.write(process.stdin.fileno(), b"\n")  # a forked child may hold its input open for as long as it lives
+    else:
         process.returncode = 0
+    process.stdin.close()
     try:
         process.wait(2 * _STOP_S)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # the server with it
         process.wait()
     process.stdout.close()
 
