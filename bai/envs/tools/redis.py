@@ -103,7 +103,7 @@ class RedisSource(ToolSource):
 
     def _emptied(self) -> Any:
         self._disconnect()
-        if self._database is None:
+        if self._database is None or not self._database.is_ours:
             self._database = LogicalDatabase(self._url, self._command_s + _GRACE_S)
         admin = self._held().admin
         admin.flushdb()
@@ -113,6 +113,8 @@ class RedisSource(ToolSource):
         """The database, which is still this source's."""
         if self._database is None:
             raise InfraError("there is no database: call begin() first")
+        if not self._database.is_ours:
+            raise InfraError("the Redis database is the parent process's: call begin() first")
         self._database.renew()
         return self._database
 
