@@ -31,13 +31,15 @@ _GRACE_S = 10.0
 
 
 class RedisSource(ToolSource):
-    """Keys of a Redis server; the tool is ``redis``, with a ``command`` that may hold quotes.
+    r"""Keys of a Redis server; the tool is ``redis``, with a ``command`` that may hold quotes.
 
     The setup is an object of keys: a text; a list of texts, for a list; or ``{"hash": {...}}``, ``{"set": [...]}``,
     ``{"zset": {member: score}}``. The end state is ``{"keys": {...}}`` of the same forms, with ``{"expires": form}``
-    around a key that will go by itself. A user of the server's who may read and write keys of this database alone runs
-    the commands: none that blocks, empties or moves to other databases, configures, subscribes, runs scripts or
-    transactions, or draws by chance.
+    around a key that will go by itself, ``"inf"`` for an infinite score, and ``\x`` with hexadecimal digits for bytes
+    that are no UTF-8 (and for a text that begins with ``\x``). A user of the server's who may read and write keys of
+    this database alone runs the commands: none that blocks, empties or moves to other databases, configures,
+    subscribes, runs scripts or transactions, draws by chance, or keeps what the clock says (``XADD *``, groups of a
+    stream).
 
     Args:
         url: The server, as a user who may do everything; None for the variable ``BAI_REDIS_URL``.
@@ -81,8 +83,9 @@ class RedisSource(ToolSource):
             raise ConfigError(f"expected an object of keys, or None, as the setup; got {setup!r:.200}")
         with self._machinery():
             admin = self._emptied()
+            most = largest_argument(admin)
             for key, value in (setup or {}).items():
-                put(admin, key, value)
+                put(admin, key, value, most)
             self._first = (admin.dbsize(), size_of(admin))
 
     @contextlib.contextmanager

@@ -31,6 +31,8 @@ _MACHINERYS = frozenset({"BUSY", "MISCONF", "NOREPLICAS", "UNKILLABLE"})
 _WORD = re.compile(r"""\s*((?:[^\s"']|"(?:[^"\\]|\\.)*"|'[^']*')+)(?=\s|$)""", re.DOTALL)
 _PIECE = re.compile(r"""([^"']+)|"((?:[^"\\]|\\.)*)"|'([^']*)'""", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_BY_CLOCK = re.compile(r"(?:(?:(?:maxlen|minid)(?: [=~])?|limit) \S+ |[^\d\s]\S* )*\*(?: |$)", re.IGNORECASE)
+"""What XADD takes after its key where the server is to give the whole id."""
 _OFFSET = re.compile(r"(#?)([0-9]{1,19})")
 _BITS = re.compile(r"[iu]([0-9]{1,2})", re.IGNORECASE)
 
@@ -41,6 +43,10 @@ def split(command: str) -> list[str]:
     Raises:
         ToolFault: It cannot be read, is never allowed, or is too large.
     """
+    try:
+        command.encode()
+    except UnicodeEncodeError as error:
+        raise ToolFault(f"the command is no text: {error}", "failed") from None
     if len(command) > MIB:
         raise ToolFault(f"expected a command of at most {MIB} characters; got {len(command)}", "too_large")
     parts = _words(command.strip())
@@ -50,6 +56,8 @@ def split(command: str) -> list[str]:
         raise ToolFault(f"there is no command {parts[0]!r:.80}: put quotes around arguments alone", "failed")
     if parts[0].lower() in _ANYBODYS:
         raise ToolFault(f"not allowed here: {parts[0].upper()}", "refused")
+    if parts[0].lower() == "xadd" and _BY_CLOCK.match(" ".join(parts[2:12])):
+        raise ToolFault("not allowed here: an id by the clock; give one, such as 1-1", "refused")
     _expect_small(parts)
     return parts
 
@@ -57,7 +65,8 @@ def split(command: str) -> list[str]:
 def _expect_small(parts: list[str]) -> None:
     if _reach(parts) > MIB:
         raise ToolFault(f"expected an offset within the first {MIB} bytes", "too_large")
-    if parts[0].lower().endswith("scan") and any(len(word.encode()) > _MOST_PATTERN for word in parts[2:]):
+    options = {"keys": parts[1:], "scan": parts[1:], "hscan": parts[2:], "sscan": parts[2:], "zscan": parts[2:]}
+    if any(len(word.encode()) > _MOST_PATTERN for word in options.get(parts[0].lower(), ())):
         raise ToolFault(f"expected a pattern of at most {_MOST_PATTERN} bytes", "too_large")
 
 

@@ -88,6 +88,10 @@ def test_commands_and_what_they_say(keys: RedisSource) -> None:
         "RESET",
         "QUIT",
         "SRANDMEMBER tags -2000000000",
+        "XADD s * f v",
+        "xadd s NOMKSTREAM MAXLEN ~ 10 LIMIT 5 * f v",
+        "XADD s MINID 1-1 * f v",
+        "XGROUP CREATECONSUMER s g c",
     ],
 )
 def test_what_is_refused(keys: RedisSource, command: str, fault_of: Fault) -> None:
@@ -106,7 +110,7 @@ def test_what_goes_wrong_is_bounded(keys: RedisSource, fault_of: Fault) -> None:
         assert ask(keys, f"SETRANGE big{start} 1000000 x") == "1000001"
     command = "MGET " + 15 * " ".join([f"big{start}" for start in range(6)] + [""])
     assert fault_of(keys, "redis", command=command)[0] == "too_large"
-    for command in ("", "  ", "SET a", "nonsense", "INCR color", "LPUSH color x", "SET 'a b"):
+    for command in ("", "  ", "SET a", "nonsense", "GET \ud800", "INCR color", "LPUSH color x", "SET 'a b"):
         assert fault_of(keys, "redis", command=command)[0] == "failed"
     assert ask(keys, "GET color") == "red"
 
@@ -196,6 +200,30 @@ def test_mistakes_of_whoever_makes_it(redis_url: str, monkeypatch: pytest.Monkey
         make_source("redis", {"url": "nonsense"}).begin(None)
     with pytest.raises(InfraError):
         make_source("redis", {"url": "unix:///nowhere/redis.sock"}).begin(None)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"zset": {"b": "high"}},
+        {"zset": {"b": None}},
+        ["b", None],
+        {"hash": {"b": None}},
+        {"set": [["b"]]},
+        [True],
+        "\ud800",
+        {"hash": {"\ud800": "b"}},
+        "x" * 67_108_865,
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_what_no_key_can_hold_is_a_mistake_of_the_setup(redis_url: str, value: object) -> None:
+    """The key is named, and the server is none the worse for it."""
+    with contextlib.closing(RedisSource(url=redis_url)) as made:
+        with pytest.raises(ConfigError, match="key 'a': "):
+            made.begin({"a": value})
+        made.begin({"a": "b"})
+        assert made.end_state() == {"keys": {"a": "b"}}
 
 
 def test_a_server_that_went_away_is_a_fault_of_the_machinery(redis_server: type[RedisServer]) -> None:
