@@ -27,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from bai.envs.sandbox.base import MIB
 from bai.envs.tools.postgres_databases import import_psycopg
 from bai.envs.tools.redis_databases import import_redis
 from bai.errors import InfraError, MissingDependency
@@ -39,6 +40,12 @@ _POSTGRES_KIB = 512 * 1024
 """Kibibytes of address space that each process of PostgreSQL may have."""
 _REDIS_LARGEST = "64mb"
 """Most that an argument or an answer of Redis may hold: a key is copied whole, and an episode's may take 16 MiB."""
+
+
+_REDIS_EACH = 32 * MIB
+"""Bytes of memory for each logical database: an episode's bound, with one command beyond it."""
+_REDIS_LEAST = 512 * MIB
+"""Bytes of memory that a server may take at least; answers that are being told count too."""
 
 
 class _Server(ABC):
@@ -257,6 +264,9 @@ def _postgres_programs() -> Path | None:
 class RedisServer(_Server):
     """Redis.
 
+    It may take 32 MiB of memory for each database, so that episodes that fill theirs take nothing from the others; but
+    half of the machine's at most, and 512 MiB at least.
+
     Args:
         databases: Logical databases; one of them keeps the leases of the others.
     """
@@ -280,6 +290,7 @@ class RedisServer(_Server):
         program = shutil.which("redis-server")
         if program is None:
             raise MissingDependency("redis-server", "apt-get install redis-server", "tools on Redis")
+        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
         settings = {
             "port": "0",
             "unixsocket": f"{folder}/redis.sock",
@@ -288,7 +299,7 @@ class RedisServer(_Server):
             "save": "",
             "appendonly": "no",
             "databases": str(self._databases),
-            "maxmemory": "512mb",
+            "maxmemory": str(max(_REDIS_LEAST, min(self._databases * _REDIS_EACH, half))),
             "maxmemory-policy": "noeviction",
             "proto-max-bulk-len": _REDIS_LARGEST,
             "client-output-buffer-limit": f"normal {_REDIS_LARGEST} 0 0",

@@ -144,6 +144,17 @@ def test_closing_ends_the_server_while_a_forked_child_lives(host: str) -> None:
     assert done.stdout.split() == [b"False", b"True"]
 
 
+@pytest.mark.parametrize("databases", [2, 40, 10_000])
+def test_redis_has_memory_for_all_its_databases(redis_server: type[RedisServer], databases: int) -> None:
+    """An episode takes nothing from others while the machine has room for all."""
+    import redis
+
+    with redis_server(databases) as server, redis.Redis.from_url(server.url) as client:
+        most = int(client.config_get("maxmemory")["maxmemory"])
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    assert min(databases * 32 * 2**20, half) <= most <= max(half, 512 * 2**20)
+
+
 @pytest.mark.parametrize("kind", [RedisServer, PostgresServer])
 @pytest.mark.parametrize(
     ("command", "reason"),
