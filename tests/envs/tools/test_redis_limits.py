@@ -177,7 +177,8 @@ def test_no_command_keeps_the_server_from_others(
     """What reads keys together names them a bounded number of times, more often where they are small."""
     many = [f"member{number}" for number in range(1_000)]
     setup = {"set": {"set": many}, "zset": {"zset": dict.fromkeys(many, 1.0)}, "text": "x" * 1_000_000}
-    source.begin(setup | {"hash": {"hash": {"f": "x" * 1_000_000}}, "small": {"set": ["a"]}})
+    fields = dict.fromkeys(many, "x") | {"f": "x" * 1_000_000}
+    source.begin(setup | {"hash": {"hash": fields}, "small": {"set": ["a"]}})
     assert fault_of(source, "redis", command=command + times * again)[0] == "too_large"
     assert ask(source, command.replace(str(times), "2") + 2 * again)
     assert ask(source, "SUNION" + 10_000 * " small") == "1) a"
