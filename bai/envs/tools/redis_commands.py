@@ -23,7 +23,7 @@ _COMBINING = frozenset(
 )
 """Commands whose work, or answer, grows with what they read times how often they name it."""
 _MOST_WORK = 32 * MIB
-"""Bytes that one of them may read, naming keys again: a second's work of a server that does one thing at a time, for everybody."""
+"""Bytes that one of them may read where it names keys again: a second's work, which everybody else waits for."""
 _MOST_PATTERN = 64
 """Bytes of a pattern: each may be held against each byte of each name."""
 _MACHINERYS = frozenset({"BUSY", "MISCONF", "NOREPLICAS", "UNKILLABLE"})
