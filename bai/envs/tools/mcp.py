@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,8 @@ T = TypeVar("T")
 
 _MOST_TOOLS = 1_000
 _MOST_PAGES = 100
+_UNBOUND = re.compile(r'"patternProperties"|"\$ref": "(?!#)')
+"""What a schema written as JSON holds where our check cannot bound it: patterns of names, references out of it."""
 _PING_S = 5.0
 """Seconds that a server may take to say that it is there."""
 
@@ -81,7 +84,9 @@ class MCPSource(ToolSource):
         self._tools = self._started().tools
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        return self._started().call(name, arguments, self._call_s)
+        if self._link is None:
+            raise InfraError("there is no MCP server: call begin() first")
+        return self._link.call(name, arguments, self._call_s)
 
     def end_state(self) -> Any:
         return None
@@ -189,12 +194,8 @@ def _declared(tool: Any) -> Tool:
     """A server's own check stands behind ours: a schema that ours cannot bound is left to it."""
     schema = dict(tool.input_schema)
     text = json.dumps(schema)
-    parameters = {"type": "object"} if '"patternProperties"' in text or not _is_local(text) else schema
+    parameters = {"type": "object"} if _UNBOUND.search(text) else schema
     return Tool(name=tool.name, description=tool.description or "", parameters={"type": "object", **parameters})
-
-
-def _is_local(text: str) -> bool:
-    return '"$ref"' not in text or '"$ref": "#' in text
 
 
 def _text(block: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bai.envs.sandbox.base import MIB
 from bai.envs.tools.base import Tool, ToolSource
-from bai.envs.tools.redis_commands import refusal, split
+from bai.envs.tools.redis_commands import expect_little_work, refusal, split
 from bai.envs.tools.redis_databases import (
     LogicalDatabase,
     ended_by_size,
@@ -26,16 +26,20 @@ __all__ = ["RedisSource"]
 
 _MOST_KEYS = 10_000
 """Keys that an episode may have beside those of its setup."""
+_GRACE_S = 10.0
+"""Seconds beyond those of a command that the server may take for anything."""
 
 
 class RedisSource(ToolSource):
-    """Keys of a Redis server; the tool is ``redis``, with a ``command`` that may hold quotes.
+    r"""Keys of a Redis server; the tool is ``redis``, with a ``command`` that may hold quotes.
 
     The setup is an object of keys: a text; a list of texts, for a list; or ``{"hash": {...}}``, ``{"set": [...]}``,
     ``{"zset": {member: score}}``. The end state is ``{"keys": {...}}`` of the same forms, with ``{"expires": form}``
-    around a key that will go by itself. A user of the server's who may read and write keys of this database alone runs
-    the commands: none that blocks, empties or moves to other databases, configures, subscribes, runs scripts or
-    transactions, or draws by chance.
+    around a key that will go by itself, ``"inf"`` for an infinite score, and ``\x`` with hexadecimal digits for bytes
+    that are no UTF-8 (and for a text that begins with ``\x``). A user of the server's who may read and write keys of
+    this database alone runs the commands: none that blocks, empties or moves to other databases, configures,
+    subscribes, runs scripts or transactions, draws by chance, or keeps what the clock says (``XADD *``, groups of a
+    stream).
 
     Args:
         url: The server, as a user who may do everything; None for the variable ``BAI_REDIS_URL``.
@@ -79,24 +83,31 @@ class RedisSource(ToolSource):
             raise ConfigError(f"expected an object of keys, or None, as the setup; got {setup!r:.200}")
         with self._machinery():
             admin = self._emptied()
+            most = largest_argument(admin)
             for key, value in (setup or {}).items():
-                put(admin, key, value)
+                put(admin, key, value, most)
             self._first = (admin.dbsize(), size_of(admin))
 
     @contextlib.contextmanager
     def _machinery(self) -> Iterator[None]:
-        """Turns what the server does not do into InfraError; after one the next episode has another database."""
+        """Turns what the server does not do into InfraError; after one the next episode has another database.
+
+        Not where it is late: it would be as late when asked to take this one back.
+        """
         try:
             with server_faults():
                 yield
-        except InfraError:
-            self.close()
+        except InfraError as error:
+            if isinstance(error.__cause__, import_redis().TimeoutError):
+                self._disconnect()
+            else:
+                self.close()
             raise
 
     def _emptied(self) -> Any:
         self._disconnect()
-        if self._database is None:
-            self._database = LogicalDatabase(self._url, self._command_s + 10.0)
+        if self._database is None or not self._database.is_ours:
+            self._database = LogicalDatabase(self._url, self._command_s + _GRACE_S)
         admin = self._held().admin
         admin.flushdb()
         return admin
@@ -105,6 +116,8 @@ class RedisSource(ToolSource):
         """The database, which is still this source's."""
         if self._database is None:
             raise InfraError("there is no database: call begin() first")
+        if not self._database.is_ours:
+            raise InfraError("the Redis database is the parent process's: call begin() first")
         self._database.renew()
         return self._database
 
@@ -114,6 +127,7 @@ class RedisSource(ToolSource):
             database = self._held()
             if database.may_grow(parts[0]):  # a server's own bound counts all its databases together
                 self._expect_size(database.admin, self._size)
+            expect_little_work(database.admin, parts)
             return self._answer(database, parts)
 
     def _answer(self, database: LogicalDatabase, parts: list[str]) -> str:

@@ -33,9 +33,10 @@ _AT_ONCE = 256
 """Names of keys that are asked for at once."""
 _RULES = """
 -@all +@read +@write -@dangerous -@blocking -@scripting -@pubsub -@transaction -@admin -@connection
-+keys +ping -move -copy -randomkey -srandmember -hrandfield -zrandmember -spop
++keys +ping -move -copy -randomkey -srandmember -hrandfield -zrandmember -spop -xgroup -xclaim -xautoclaim
 """.split()  # noqa: SIM905 - so many words read better so
-"""What an episode may do: read and write keys, at once, in its database, and nothing that chance decides."""
+"""What an episode may do: read and write keys, at once, in its database; nothing that chance decides, or that keeps the
+time (groups of a stream do)."""
 
 
 def import_redis() -> Any:
@@ -102,6 +103,7 @@ class LogicalDatabase:
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self._url, self._timeout_s = url, timeout_s
+        self._owner = os.getpid()
         self._growing: set[str] | None = None  # asked for once: the answer is long
         self._token = secrets.token_hex(8)
         self.user = f"bai-{self._token}"
@@ -110,10 +112,15 @@ class LogicalDatabase:
             self.number = self._lease()
             self.admin, self._root = self._client(self.number), self._client(0)
             self._close = weakref.finalize(
-                self, _give_back, os.getpid(), self._root, self.admin, self.number, self._token
+                self, _give_back, self._owner, self._root, self.admin, self.number, self._token
             )
             rules = ["reset", "on", f">{self.password}", "~*", "resetchannels", *_RULES, f"+select|{self.number}"]
             self.admin.execute_command("ACL", "SETUSER", self.user, *rules)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process leased it, not one that it was forked from."""
+        return os.getpid() == self._owner
 
     def _client(self, number: int, **changes: Any) -> Any:
         redis = import_redis()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from bai.envs.sandbox.base import MIB
-from bai.envs.tools.redis_databases import keys_of
-from bai.errors import ConfigError
+from bai.envs.tools.redis_commands import refusal
+from bai.envs.tools.redis_databases import import_redis, keys_of
+from bai.errors import ConfigError, InfraError
 
 __all__ = ["forms_of", "put", "text_of"]
 
@@ -15,28 +19,55 @@ _SLICE = 4 * MIB
 """Bytes of a text that are asked for at once: a server may end a connection whose answers are large."""
 _ELEMENTS = 64
 """Elements of a list, hash, set or sorted set that are asked for at once."""
+_DIGITS = r"\x"
 _GONE = -2
 """What a server says is left to a key that is not there."""
 
 
 def text_of(value: Any) -> str:
-    """Gives what a server said as a text; bytes that are none are escaped."""
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    """Gives what a server said as a text: bytes that are none as hexadecimal digits after a backslash and an x.
+
+    A text that begins with these two is told so as well: no two values have one text.
+    """
+    if not isinstance(value, bytes):
+        return str(value)
+    with contextlib.suppress(UnicodeDecodeError):
+        text = value.decode()
+        if not text.startswith(_DIGITS):
+            return text
+    return _DIGITS + value.hex()
 
 
-def put(admin: Any, key: str, value: Any) -> None:
-    """Makes a key of a setup. Raises ConfigError where the value is none that a key can hold."""
+def put(admin: Any, key: str, value: Any, most: int) -> None:
+    """Makes a key of a setup.
+
+    Raises:
+        ConfigError: The value is none that a key can hold, or holds a text of more than ``most`` bytes.
+    """
+    words = _making(key, value)
+    try:
+        if (size := max(len(word.encode()) for word in words if isinstance(word, str))) > most:
+            raise ConfigError(f"key {key!r:.80}: a text of {size} bytes; the server takes {most} (proto-max-bulk-len)")
+        admin.execute_command(*words)
+    except (import_redis().DataError, import_redis().ResponseError, UnicodeEncodeError) as error:
+        if isinstance(refusal(error, words[0]), InfraError):
+            raise
+        raise ConfigError(f"key {key!r:.80}: {error}") from error
+
+
+def _making(key: str, value: Any) -> list[Any]:
+    """The command that makes a key."""
     match value:
         case str():
-            admin.set(key, value)
+            return ["SET", key, value]
         case list() if value:
-            admin.rpush(key, *value)
+            return ["RPUSH", key, *value]
         case {"hash": dict(fields), **rest} if fields and not rest:
-            admin.hset(key, mapping=fields)
+            return ["HSET", key, *itertools.chain.from_iterable(fields.items())]
         case {"set": list(members), **rest} if members and not rest:
-            admin.sadd(key, *members)
+            return ["SADD", key, *members]
         case {"zset": dict(scores), **rest} if scores and not rest:
-            admin.zadd(key, scores)
+            return ["ZADD", key, *(word for member, score in scores.items() for word in (score, member))]
         case _:
             raise ConfigError(f"key {key!r:.80}: expected a text, a list, or a hash, set or zset; got {value!r:.200}")
 
@@ -79,7 +110,8 @@ def _set(admin: Any, key: bytes) -> dict[str, Any]:
 def _zset(admin: Any, key: bytes) -> dict[str, Any]:
     windows = _windows(admin.zcard(key), _ELEMENTS)
     pairs = (pair for start, end in windows for pair in admin.zrange(key, start, end, withscores=True))
-    return {"zset": {text_of(member): score for member, score in pairs}}
+    scores = {text_of(member): score for member, score in pairs}
+    return {"zset": {member: score if math.isfinite(score) else str(score) for member, score in scores.items()}}
 
 
 def _other(admin: Any, key: bytes) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 Its argument is JSON: ``command``, ``folder`` (the server's directory, with its log), ``owner`` (the process that it is
 run for), ``stop_s`` (seconds that the server has to stop) and ``surroundings`` (keyword arguments of Popen). Standard
-output ends when the server has; the server is to end when standard input does. Nothing but the standard library is
-imported: this runs isolated.
+output ends when the server has; the server is to end when standard input says anything, or ends. Nothing but the
+standard library is imported: this runs isolated.
 """
 
 from __future__ import annotations

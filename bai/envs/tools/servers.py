@@ -17,6 +17,7 @@ import pwd
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from bai.envs.sandbox.base import MIB
 from bai.envs.tools.postgres_databases import import_psycopg
 from bai.envs.tools.redis_databases import import_redis
 from bai.errors import InfraError, MissingDependency
@@ -38,6 +40,12 @@ _POSTGRES_KIB = 512 * 1024
 """Kibibytes of address space that each process of PostgreSQL may have."""
 _REDIS_LARGEST = "64mb"
 """Most that an argument or an answer of Redis may hold: a key is copied whole, and an episode's may take 16 MiB."""
+
+
+_REDIS_EACH = 32 * MIB
+"""Bytes of memory for each logical database: an episode's bound, with one command beyond it."""
+_REDIS_LEAST = 512 * MIB
+"""Bytes of memory that a server may take at least; answers that are being told count too."""
 
 
 class _Server(ABC):
@@ -105,7 +113,7 @@ class _Server(ABC):
             "folder": str(self.folder),
             "owner": os.getpid(),
             "stop_s": _STOP_S,
-            "surroundings": self._surroundings(),
+            "surroundings": self._surroundings() | {"start_new_session": False},  # it has one with the server in it
         }
         return subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__).with_name("server_host.py")), json.dumps(asked)],
@@ -169,13 +177,16 @@ class _Server(ABC):
 
 def _end(process: subprocess.Popen[bytes], *, is_ours: bool) -> None:
     assert process.stdin is not None and process.stdout is not None
-    process.stdin.close()
-    if not is_ours:
+    if is_ours:
+        with contextlib.suppress(OSError):  # it has ended
+            os.write(process.stdin.fileno(), b"\n")  # a forked child may hold its input open for as long as it lives
+    else:
         process.returncode = 0
+    process.stdin.close()
     try:
         process.wait(2 * _STOP_S)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # the server with it
         process.wait()
     process.stdout.close()
 
@@ -253,6 +264,9 @@ def _postgres_programs() -> Path | None:
 class RedisServer(_Server):
     """Redis.
 
+    It may take 32 MiB of memory for each database, so that episodes that fill theirs take nothing from the others; but
+    half of the machine's at most, and 512 MiB at least.
+
     Args:
         databases: Logical databases; one of them keeps the leases of the others.
     """
@@ -276,6 +290,7 @@ class RedisServer(_Server):
         program = shutil.which("redis-server")
         if program is None:
             raise MissingDependency("redis-server", "apt-get install redis-server", "tools on Redis")
+        half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
         settings = {
             "port": "0",
             "unixsocket": f"{folder}/redis.sock",
@@ -284,7 +299,7 @@ class RedisServer(_Server):
             "save": "",
             "appendonly": "no",
             "databases": str(self._databases),
-            "maxmemory": "512mb",
+            "maxmemory": str(max(_REDIS_LEAST, min(self._databases * _REDIS_EACH, half))),
             "maxmemory-policy": "noeviction",
             "proto-max-bulk-len": _REDIS_LARGEST,
             "client-output-buffer-limit": f"normal {_REDIS_LARGEST} 0 0",

@@ -22,12 +22,18 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
-    """Address of a Redis server of the tests' own; skips the test where it cannot be started."""
+def redis_server() -> type[RedisServer]:
+    """What starts a Redis server of the test's own; skips the test where it cannot be started."""
     pytest.importorskip("redis", reason="needs redis")
     if (reason := RedisServer.unavailable_reason()) is not None:
         pytest.skip(f"needs Redis: {reason}")
-    with RedisServer() as server:
+    return RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server: type[RedisServer]) -> Iterator[str]:
+    """Address of a Redis server that the tests share."""
+    with redis_server() as server:
         yield server.url
 
 

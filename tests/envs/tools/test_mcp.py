@@ -12,7 +12,8 @@ from pathlib import Path
 import gymnasium as gym
 import pytest
 
-from bai.envs.tools.mcp import MCPSource
+from bai.envs.tools.checking import Checker
+from bai.envs.tools.mcp import MCPSource, _declared
 from bai.envs.tools.registry import make_source
 from bai.errors import CannotFork, ConfigError, InfraError
 
@@ -93,6 +94,28 @@ def test_its_state_is_its_own(server: MCPSource) -> None:
         server.get_state()
     with pytest.raises(ConfigError):
         server.begin({})
+
+
+def test_a_closed_source_answers_no_call() -> None:
+    """It starts no server but for an episode."""
+    source = make_source("mcp", {"command": [*COMMAND, "closed"], "call_s": 60.0, "start_s": 120.0})
+    source.begin(None)
+    source.close()
+    with pytest.raises(InfraError, match="call begin"):
+        source.call("note", {"text": "x"})
+    assert not any(b"\0closed\0" in line for _, line in command_lines())
+
+
+@pytest.mark.parametrize("target", ["https://example.org/schema", "#/$defs/text"])
+def test_a_schema_that_our_check_cannot_bound_is_left_to_the_server(target: str) -> None:
+    """One reference that leaves it is enough, though another does not."""
+    from mcp.types import Tool as Told
+
+    properties = {"text": {"$ref": "#/$defs/text"}, "other": {"$ref": target}}
+    schema = {"type": "object", "properties": properties, "$defs": {"text": {"type": "string"}}}
+    declared = _declared(Told(name="note", input_schema=schema))
+    Checker([declared])
+    assert ("properties" in declared.parameters) == target.startswith("#")
 
 
 @pytest.mark.parametrize("command", [["/nowhere/server"], ["/bin/true"], ["/bin/echo", "nonsense"]])

@@ -88,6 +88,10 @@ def test_commands_and_what_they_say(keys: RedisSource) -> None:
         "RESET",
         "QUIT",
         "SRANDMEMBER tags -2000000000",
+        "XADD s * f v",
+        "xadd s NOMKSTREAM MAXLEN ~ 10 LIMIT 5 * f v",
+        "XADD s MINID 1-1 * f v",
+        "XGROUP CREATECONSUMER s g c",
     ],
 )
 def test_what_is_refused(keys: RedisSource, command: str, fault_of: Fault) -> None:
@@ -106,7 +110,7 @@ def test_what_goes_wrong_is_bounded(keys: RedisSource, fault_of: Fault) -> None:
         assert ask(keys, f"SETRANGE big{start} 1000000 x") == "1000001"
     command = "MGET " + 15 * " ".join([f"big{start}" for start in range(6)] + [""])
     assert fault_of(keys, "redis", command=command)[0] == "too_large"
-    for command in ("", "  ", "SET a", "nonsense", "INCR color", "LPUSH color x", "SET 'a b"):
+    for command in ("", "  ", "SET a", "nonsense", "GET \ud800", "INCR color", "LPUSH color x", "SET 'a b"):
         assert fault_of(keys, "redis", command=command)[0] == "failed"
     assert ask(keys, "GET color") == "red"
 
@@ -130,11 +134,11 @@ def test_no_episode_fills_the_server(redis_url: str, fault_of: Fault, command: s
             assert ask(one, "SET a b") == "OK"
 
 
-def test_a_server_filled_by_others_is_a_fault_of_the_machinery(may_start: None) -> None:
+def test_a_server_filled_by_others_is_a_fault_of_the_machinery(redis_server: type[RedisServer]) -> None:
     """An episode that keeps to its own bound is not at fault."""
     import redis
 
-    with RedisServer(databases=3) as server, contextlib.closing(redis.Redis.from_url(server.url)) as client:
+    with redis_server(databases=3) as server, contextlib.closing(redis.Redis.from_url(server.url)) as client:
         made = source(server.url)
         client.config_set("maxmemory", "1mb")
         with pytest.raises(InfraError, match="the Redis server cannot work: command not allowed"):
@@ -168,19 +172,11 @@ def test_branches_are_independent(redis_url: str, keys: RedisSource) -> None:
     other.close()
 
 
-@pytest.fixture
-def may_start() -> None:
-    """Skips the test where a server of its own cannot be started."""
-    pytest.importorskip("redis", reason="needs redis")
-    if (reason := RedisServer.unavailable_reason()) is not None:
-        pytest.skip(f"needs Redis: {reason}")
-
-
-def test_databases_that_hold_something_are_left_alone(may_start: None) -> None:
+def test_databases_that_hold_something_are_left_alone(redis_server: type[RedisServer]) -> None:
     """They are somebody's; where all are taken, that is said; one that was given back is there again."""
     import redis
 
-    with RedisServer(databases=3) as server, contextlib.closing(redis.Redis.from_url(server.url, db=1)) as client:
+    with redis_server(databases=3) as server, contextlib.closing(redis.Redis.from_url(server.url, db=1)) as client:
         client.set("mine", "1")
         made = source(server.url)
         with pytest.raises(InfraError, match="all 2 logical databases of the Redis server are taken"):
@@ -206,9 +202,33 @@ def test_mistakes_of_whoever_makes_it(redis_url: str, monkeypatch: pytest.Monkey
         make_source("redis", {"url": "unix:///nowhere/redis.sock"}).begin(None)
 
 
-def test_a_server_that_went_away_is_a_fault_of_the_machinery(may_start: None) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"zset": {"b": "high"}},
+        {"zset": {"b": None}},
+        ["b", None],
+        {"hash": {"b": None}},
+        {"set": [["b"]]},
+        [True],
+        "\ud800",
+        {"hash": {"\ud800": "b"}},
+        "x" * 67_108_865,
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_what_no_key_can_hold_is_a_mistake_of_the_setup(redis_url: str, value: object) -> None:
+    """The key is named, and the server is none the worse for it."""
+    with contextlib.closing(RedisSource(url=redis_url)) as made:
+        with pytest.raises(ConfigError, match="key 'a': "):
+            made.begin({"a": value})
+        made.begin({"a": "b"})
+        assert made.end_state() == {"keys": {"a": "b"}}
+
+
+def test_a_server_that_went_away_is_a_fault_of_the_machinery(redis_server: type[RedisServer]) -> None:
     """And leaves no file; closing what used it is quiet."""
-    with RedisServer() as server:
+    with redis_server() as server:
         made, folder = source(server.url), server.folder
         ask(made, "GET color")
     assert not folder.exists()

@@ -14,16 +14,17 @@ from bai.envs.tools.redis_commands import refusal
 from bai.envs.tools.servers import RedisServer
 from bai.errors import InfraError, ToolFault
 
-GIANT = "MGET " + 80 * "large "
+GIANT = "MGET " + 30 * "large "
+"""More than the tests' server tells."""
 
 
 @pytest.fixture
-def server() -> Iterator[RedisServer]:
-    """A server of the test's own; skips the test where it cannot be started."""
-    pytest.importorskip("redis", reason="needs redis")
-    if (reason := RedisServer.unavailable_reason()) is not None:
-        pytest.skip(f"needs Redis: {reason}")
-    with RedisServer(databases=3) as started:
+def server(redis_server: type[RedisServer]) -> Iterator[RedisServer]:
+    """A server of the test's own."""
+    import redis
+
+    with redis_server(databases=3) as started, contextlib.closing(redis.Redis.from_url(started.url)) as client:
+        client.config_set("client-output-buffer-limit", "normal 16mb 0 0")
         yield started
 
 
@@ -106,6 +107,22 @@ def test_a_connection_that_was_idle_is_made_anew(source: RedisSource, root: Any)
             ask(source, GIANT)
         (user,) = set(root.acl_users()) - {"default"}
         root.client_kill_filter(user=user)
+
+
+def test_a_server_that_is_late_is_waited_for_once(
+    server: RedisServer, root: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not asked for the database back, which the next episode finds there."""
+    monkeypatch.setattr("bai.envs.tools.redis._GRACE_S", 0.3)
+    with contextlib.closing(RedisSource(url=server.url, command_s=0.2)) as made:
+        made.begin({"color": "red"})
+        leases = root.keys("bai:lease:*")
+        root.client_pause(900, all=True)
+        with pytest.raises(InfraError, match="Timeout"):
+            ask(made, "GET color")
+        root.client_unpause()
+        made.begin({"color": "blue"})
+        assert root.keys("bai:lease:*") == leases and made.end_state() == {"keys": {"color": "blue"}}
 
 
 @pytest.mark.parametrize("what", [RedisSource.end_state, RedisSource.get_state, lambda made: ask(made, "GET large")])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,15 +17,33 @@ from bai.envs.tools.servers import RedisServer
 from bai.errors import InfraError
 
 DAY_S = 86_400
+FORKING = """
+import json, os, sys
+from bai.envs.tools.redis import RedisSource
+from bai.errors import BaiError
+source = RedisSource(url=sys.argv[1])
+source.begin({"color": "red"})
+state = source.get_state()
+source.call("redis", {"command": "SET size 1"})
+if (child := os.fork()) == 0:
+    try:
+        {"begin": lambda: source.begin({}), "set_state": lambda: source.set_state(state)}.get(sys.argv[2], int)()
+        source.call("redis", {"command": "SET size 2"})
+        print(json.dumps(source.end_state()))
+    except BaiError as error:
+        print(json.dumps(f"{type(error).__name__}: {error}"))
+    source.close()
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(child, 0)
+print(json.dumps([source.call("redis", {"command": "GET size"}), source.end_state()]))
+"""
 
 
 @pytest.fixture
-def server() -> Iterator[RedisServer]:
-    """A server of the test's own, with one database to lend; skips the test where it cannot be started."""
-    pytest.importorskip("redis", reason="needs redis")
-    if (reason := RedisServer.unavailable_reason()) is not None:
-        pytest.skip(f"needs Redis: {reason}")
-    with RedisServer(databases=2) as started:
+def server(redis_server: type[RedisServer]) -> Iterator[RedisServer]:
+    """A server of the test's own, with one database to lend."""
+    with redis_server(databases=2) as started:
         yield started
 
 
@@ -106,3 +127,19 @@ def test_a_holder_that_is_forgotten_gives_its_lease_back(server: RedisServer, ro
     del made
     gc.collect()
     assert root.keys("bai:lease:*") == []
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "child"),
+    [
+        ("begin", {"keys": {"size": "2"}}),
+        ("set_state", {"keys": {"color": "red", "size": "2"}}),
+        ("call", "InfraError: the Redis database is the parent process's: call begin() first"),
+    ],
+)
+def test_a_forked_child_leaves_its_parents_database_alone(redis_url: str, goes_on: str, child: object) -> None:
+    """It leases its own with an episode or a branch, and is told where it goes on without; closing is its own too."""
+    run = [sys.executable, "-c", FORKING, redis_url, goes_on]
+    told = subprocess.run(run, capture_output=True, check=True, timeout=300).stdout
+    mine, parents = map(json.loads, told.splitlines())
+    assert mine == child and parents == ["1", {"keys": {"color": "red", "size": "1"}}]

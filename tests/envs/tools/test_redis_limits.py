@@ -20,12 +20,9 @@ TEXT = "y" * 57_300
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[RedisServer]:
-    """A server of the tests' own; skips the test where it cannot be started."""
-    pytest.importorskip("redis", reason="needs redis")
-    if (reason := RedisServer.unavailable_reason()) is not None:
-        pytest.skip(f"needs Redis: {reason}")
-    with RedisServer(databases=4) as started:
+def server(redis_server: type[RedisServer]) -> Iterator[RedisServer]:
+    """A server of the tests' own."""
+    with redis_server(databases=4) as started:
         yield started
 
 
@@ -159,3 +156,29 @@ def test_one_command_makes_no_giant(source: RedisSource, fault_of: Fault, comman
     """A mebibyte is the most that it brings, by its arguments or by where it writes, whatever the server takes."""
     assert fault_of(source, "redis", command=command)[0] == "too_large"
     assert source.end_state() == {"keys": {}}
+
+
+@pytest.mark.parametrize(
+    ("command", "again", "times"),
+    [
+        ("SUNION", " set", 10_000),
+        ("SINTERCARD 10000", " set", 10_000),
+        ("ZUNIONSTORE d 2000", " zset", 2_000),
+        ("MGET", " text", 100),
+        ("HMGET hash", " f", 100),
+        ("BITOP AND d text", " none", 100),
+        ("sscan set 0 MATCH *[", "b", 50_000),
+        ("SCAN 0 COUNT 10000 MATCH ", "[b", 1_000),
+    ],
+)
+def test_no_command_keeps_the_server_from_others(
+    source: RedisSource, fault_of: Fault, command: str, again: str, times: int
+) -> None:
+    """What reads keys together names them a bounded number of times, more often where they are small."""
+    many = [f"member{number}" for number in range(1_000)]
+    setup = {"set": {"set": many}, "zset": {"zset": dict.fromkeys(many, 1.0)}, "text": "x" * 1_000_000}
+    fields = dict.fromkeys(many, "x") | {"f": "x" * 1_000_000}
+    source.begin(setup | {"hash": {"hash": fields}, "small": {"set": ["a"]}})
+    assert fault_of(source, "redis", command=command + times * again)[0] == "too_large"
+    assert ask(source, command.replace(str(times), "2") + 2 * again)
+    assert ask(source, "SUNION" + 10_000 * " small") == "1) a"

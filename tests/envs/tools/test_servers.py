@@ -40,6 +40,27 @@ with RedisServer() as server:
     print(folder.is_dir() and server._answers(), flush=True)
 print(folder.exists())
 """
+CLOSING = """
+import os, signal, sys, time
+from pathlib import Path
+import redis
+from bai.envs.tools import servers
+server = servers.RedisServer().start()
+folder, process = server.folder, redis.Redis.from_url(server.url).info("server")["process_id"]
+stat = Path(f"/proc/{process}/stat")
+child = os.fork()
+if child == 0:
+    signal.pause()
+if sys.argv[1] == "stopped":
+    servers._STOP_S = 0.1
+    os.kill(server._process.pid, signal.SIGSTOP)
+server.close()
+deadline = time.monotonic() + 30
+while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < deadline:
+    time.sleep(0.01)
+print(folder.exists(), time.monotonic() < deadline)
+os.kill(child, signal.SIGKILL)
+"""
 Start = Callable[[str, str], tuple[subprocess.Popen[bytes], dict[str, Any]]]
 
 
@@ -113,6 +134,25 @@ def test_a_forked_child_ends_no_server() -> None:
     skip_without("RedisServer")
     done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, check=True, timeout=300)
     assert done.stdout.split() == [b"True", b"False"]
+
+
+@pytest.mark.parametrize("host", ["running", "stopped"])
+def test_closing_ends_the_server_while_a_forked_child_lives(host: str) -> None:
+    """At once, though the child holds what its parent held; and where what looks after the server does not answer."""
+    skip_without("RedisServer")
+    done = subprocess.run([sys.executable, "-c", CLOSING, host], capture_output=True, check=True, timeout=300)
+    assert done.stdout.split() == [b"False", b"True"]
+
+
+@pytest.mark.parametrize("databases", [2, 40, 10_000])
+def test_redis_has_memory_for_all_its_databases(redis_server: type[RedisServer], databases: int) -> None:
+    """An episode takes nothing from others while the machine has room for all."""
+    import redis
+
+    with redis_server(databases) as server, redis.Redis.from_url(server.url) as client:
+        most = int(client.config_get("maxmemory")["maxmemory"])
+    half = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    assert min(databases * 32 * 2**20, half) <= most <= max(half, 512 * 2**20)
 
 
 @pytest.mark.parametrize("kind", [RedisServer, PostgresServer])
