@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from bai.envs.tools.postgres_databases import import_psycopg
+from bai.envs.tools.postgres_sessions import import_psycopg
 from bai.envs.tools.redis_databases import import_redis
 from bai.errors import InfraError, MissingDependency
 
@@ -227,6 +227,11 @@ class PostgresServer(_Server):
             "max_connections": "100",
             "autovacuum": "off",
             "max_wal_size": "256MB",
+            # What a statement may write to the log, or take of the server's one table of locks, is not bounded.
+            "log_min_messages": "fatal",
+            "log_min_error_statement": "panic",
+            "max_locks_per_transaction": "512",
+            "client_connection_check_interval": "1s",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         # A value of a gigabyte would be built there, sent here and held here before anybody could say no.

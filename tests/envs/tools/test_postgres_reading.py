@@ -49,7 +49,7 @@ def test_what_is_let_go_amid_a_result_is_dropped_after_it(postgres_url: str) -> 
     allowance = LettingGo(gone := make_database(postgres_url))
     name = gone.name
     del gone
-    with enter(make_database(postgres_url)) as session:
+    with enter(make_database(postgres_url), 60.0) as session:
         query = b"SELECT repeat('x', 1000) FROM generate_series(1, 5000)"
         assert len(read_result(session, query, allowance)["rows"]) == 5_000
     with psycopg.connect(postgres_url, autocommit=True) as admin:
