@@ -51,7 +51,7 @@ class PostgresSource(ToolSource):
     The setup is ``{"script": SQL}``, run as the episode's role, or None for an empty database. Each statement runs in a
     session and a transaction of its own: a fault of any kind leaves the database as it was. The role owns what is in
     the database and may do nothing beside it: it is no superuser, so that there are no files of the server, no
-    programs and no extensions that are not trusted. What it sets for its own sessions to come (``ALTER ROLE``) is
+    programs and no extensions but trusted ones. What it sets for its own sessions to come (``ALTER ROLE``) is
     refused, or gone with the statement that hid it, so that a branch behaves as what it was taken from. So is what is
     about a role by name (default rights, a policy ``TO`` a role, rights of another role), which no branch could have,
     and are large objects, which no table shows.
@@ -66,7 +66,8 @@ class PostgresSource(ToolSource):
         shown_rows: Rows that the agent sees of them.
         size_mb: Mebibytes that the database may grow by, over what the setup and the 8 or so of an empty one take. Rows
             that a statement replaces or deletes count until it has ended; those of earlier ones make room. The end
-            state may hold no more text than such a database has bytes, however well the server packs it.
+            state may hold no more text, beside the setup's, than such a database has bytes, however well the server
+            packs it.
 
     Raises:
         ConfigError: There is no address, or an argument is out of range.
