@@ -174,7 +174,6 @@ class PostgresSource(ToolSource):
         session.execute(b"SET CONSTRAINTS ALL IMMEDIATE")  # what was made to wait once more, which may only read
         after = size_of(session)
         if after > self._most() and after > before:
-            session.execute(b"ROLLBACK")  # not left to the end of the session, which nobody waits for
             raise _Full(before)
         if held := unwelcome(session):
             raise ToolFault(f"not allowed here: {held}", "refused")
@@ -198,7 +197,7 @@ class PostgresSource(ToolSource):
             try:
                 return {"tables": _read(session, Allowance(self._first_text + self._most()))}
             except (psycopg.Error, *UNHELD) as error:
-                if isinstance(error, psycopg.Error) and (is_of_server(error) or is_lost(error)):
+                if _is_machinerys(error):
                     raise
                 raise ToolFault(f"the database cannot be read: {error}", "failed") from error
 
@@ -217,10 +216,11 @@ class PostgresSource(ToolSource):
 
 
 def _set_up(session: psycopg.Connection[Any], script: str, url: str) -> None:
+    psycopg = import_psycopg()
     try:
         session.execute(encoded(script))
-    except (import_psycopg().Error, ValueError) as error:
-        if not isinstance(error, ValueError):
+    except (psycopg.Error, ValueError) as error:
+        if isinstance(error, psycopg.Error):
             _expect_whole(error, url)
         raise ConfigError(f"the database could not be set up: {error}"[:500]) from error
     with session.transaction():
@@ -243,10 +243,15 @@ def _text_of(session: psycopg.Connection[Any], most: int) -> int:
     try:
         _read(session, allowance)
     except (ToolFault, import_psycopg().Error, *UNHELD) as error:
-        if isinstance(error, import_psycopg().Error) and (is_of_server(error) or is_lost(error)):
+        if _is_machinerys(error):
             raise
         raise ConfigError(f"the database could be set up, and not be read for a judge: {error}"[:500]) from error
     return allowance.taken
+
+
+def _is_machinerys(error: Exception) -> bool:
+    """Whether what kept tables from being read is nothing in them."""
+    return isinstance(error, import_psycopg().Error) and (is_of_server(error) or is_lost(error))
 
 
 def _read(session: psycopg.Connection[Any], allowance: Allowance) -> dict[str, Any]:

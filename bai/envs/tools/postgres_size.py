@@ -24,11 +24,12 @@ _HORIZON = b"""
 SELECT pg_catalog.pg_snapshot_xmin(now), pg_catalog.pg_snapshot_xmax(now) FROM pg_catalog.pg_current_snapshot() AS now
 """
 _PACKABLE = b"""
-SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE relkind IN ('r', 'm') AND NOT relisshared AND pg_table_size(pg_class.oid) + pg_indexes_size(pg_class.oid) > 65536
-ORDER BY nspname <> 'pg_catalog'
+SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace,
+LATERAL pg_total_relation_size(pg_class.oid) AS size
+WHERE relkind IN ('r', 'm') AND NOT relisshared AND size > CASE nspname WHEN 'pg_catalog' THEN 65536 ELSE 0 END
+ORDER BY size DESC
 """
-"""What is worth it; what the server shares among its databases is not ours to lock."""
+"""What is worth it, most of all first; what the server shares among its databases is not ours to lock."""
 
 
 def size_of(session: psycopg.Connection[Any]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -55,3 +56,15 @@ def test_what_is_let_go_amid_a_result_is_dropped_after_it(postgres_url: str) -> 
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         while admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone():
             time.sleep(0.02)
+
+
+def test_no_operator_of_the_agents_answers_for_an_end_state(begun: Callable[..., PostgresSource]) -> None:
+    """One that says that no table is any hides none."""
+    made = begun("CREATE TABLE t (a int)")
+    for statement in (
+        "CREATE FUNCTION never(name, name) RETURNS bool LANGUAGE sql AS 'SELECT false'",
+        "CREATE OPERATOR !~~ (LEFTARG = name, RIGHTARG = name, FUNCTION = never)",
+        "CREATE OPERATOR <> (LEFTARG = name, RIGHTARG = name, FUNCTION = never)",
+    ):
+        made.call("sql", {"query": statement})
+    assert made.end_state() == {"tables": {"t": {"columns": ["a"], "rows": []}}}
