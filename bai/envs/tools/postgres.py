@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from bai.envs.sandbox.base import MIB
 from bai.envs.tools.base import Tool, ToolSource
-from bai.envs.tools.postgres_databases import (
-    Database,
-    connect,
-    copy_database,
-    enter,
-    import_psycopg,
-    make_database,
-    pack,
-    size_of,
-    unwelcome,
-)
+from bai.envs.tools.postgres_databases import Database, copy_database, enter, expect_own, make_database, unwelcome
 from bai.envs.tools.postgres_reading import UNHELD, Allowance, read_result, read_tables
+from bai.envs.tools.postgres_sessions import connect, import_psycopg
+from bai.envs.tools.postgres_size import pack, size_of
+from bai.envs.tools.postgres_statements import encoded, expect_allowed, explained, is_lost, is_of_server
 from bai.envs.tools.rows import told_changes, told_rows
 from bai.envs.tools.sqlite import Report, check_sql_settings, sql_tool
 from bai.errors import CannotFork, ConfigError, InfraError, ToolFault
@@ -38,21 +30,8 @@ _MOST_BYTES = 4_000_000
 """Bytes that the rows of a result may hold, as :class:`Allowance` counts them."""
 _READ_S = 30.0
 """Seconds for reading the whole database."""
-_PACK_S = 10.0
-"""Seconds for packing it, in which code of the agent's may run: that of its indexes."""
-_OF_SERVERS = frozenset({"08", "53", "57", "58", "XX"})
-"""Classes of errors that the server has by itself: of connections, room, whoever runs it, its system, its own code."""
-_REFUSED = frozenset(
-    """
-    begin start commit end rollback abort savepoint release prepare execute deallocate set reset listen unlisten notify
-    copy discard lock declare fetch move close load vacuum cluster checkpoint
-    """.split()  # noqa: SIM905 - so many words read better so
-)
-"""First words of statements that would outlive their call, or reach beyond the database."""
-_OF_ROLES = frozenset({"role", "user"})
-"""What follows ALTER where it is about the episode's role, whose password and settings are not its to change."""
-_BLANK = re.compile(r"(?:[\s;]|--[^\n]*(?:\n|$)|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/)*")
-_WORD = re.compile(r"[A-Za-z]+")
+_SETUP_S = 600.0
+"""Seconds for setting it up, and reading it once."""
 
 
 class _Full(ToolFault):
@@ -72,7 +51,7 @@ class PostgresSource(ToolSource):
     The setup is ``{"script": SQL}``, run as the episode's role, or None for an empty database. Each statement runs in a
     session and a transaction of its own: a fault of any kind leaves the database as it was. The role owns what is in
     the database and may do nothing beside it: it is no superuser, so that there are no files of the server, no
-    programs and no extensions that are not trusted. What it sets for its own sessions to come (``ALTER ROLE``) is
+    programs and no extensions but trusted ones. What it sets for its own sessions to come (``ALTER ROLE``) is
     refused, or gone with the statement that hid it, so that a branch behaves as what it was taken from. So is what is
     about a role by name (default rights, a policy ``TO`` a role, rights of another role), which no branch could have,
     and are large objects, which no table shows.
@@ -87,7 +66,8 @@ class PostgresSource(ToolSource):
         shown_rows: Rows that the agent sees of them.
         size_mb: Mebibytes that the database may grow by, over what the setup and the 8 or so of an empty one take. Rows
             that a statement replaces or deletes count until it has ended; those of earlier ones make room. The end
-            state may hold no more text than such a database has bytes, however well the server packs it.
+            state may hold no more text, beside the setup's, than such a database has bytes, however well the server
+            packs it.
 
     Raises:
         ConfigError: There is no address, or an argument is out of range.
@@ -112,7 +92,7 @@ class PostgresSource(ToolSource):
         self._statement_s, self._most_rows, self._shown_rows = statement_s, most_rows, shown_rows
         self._size = size_mb * MIB
         self._database: Database | None = None
-        self._first_size = 0
+        self._first_size = self._first_text = 0
         self._last: dict[str, Any] | None = None
 
     def tools(self) -> tuple[Tool, ...]:
@@ -128,27 +108,32 @@ class PostgresSource(ToolSource):
                 raise ConfigError(f"expected {{'script': SQL}} or None as the setup; got {setup!r:.200}")
         import_psycopg()
         self._database, self._last = make_database(self._url), None
-        with self._session() as session:
+        with self._session(_SETUP_S) as session:
             if script:
-                _set_up(session, script)
-            self._first_size = size_of(session)
+                _set_up(session, script, self._url)
+            self._first_size, self._first_text = size_of(session), 0
+            if script and self._report == "tables":
+                self._first_text = _text_of(session, self._most())
 
-    def _session(self) -> AbstractContextManager[psycopg.Connection[Any]]:
-        """A connection as the episode's role."""
+    def _session(self, seconds: float) -> AbstractContextManager[psycopg.Connection[Any]]:
+        """A session as the episode's role."""
         if self._database is None:
             raise InfraError("there is no database: call begin() first")
-        return enter(self._database)
+        return enter(self._database, seconds)
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        statement = arguments["query"]
-        _expect_allowed(statement)
+        try:
+            statement = encoded(arguments["query"])
+        except ValueError as error:
+            raise ToolFault(str(error), "failed") from None
+        expect_allowed(arguments["query"])
         found = self._answer(statement)
         if found["columns"] is None:
             return told_changes(found["changed"])
         self._last = {"columns": found["columns"], "rows": found["rows"]}
         return told_rows(found["columns"], found["rows"], self._shown_rows)
 
-    def _answer(self, statement: str) -> dict[str, Any]:
+    def _answer(self, statement: bytes) -> dict[str, Any]:
         """Runs a statement; once more where the room that it lacked was that of rows that are gone."""
         try:
             return self._attempt(statement)
@@ -164,30 +149,34 @@ class PostgresSource(ToolSource):
             self._reclaimed()
             raise
 
-    def _attempt(self, statement: str) -> dict[str, Any]:
+    def _attempt(self, statement: bytes) -> dict[str, Any]:
         psycopg = import_psycopg()
-        with self._session() as session, self._guard(session) as ended:
+        started = time.monotonic()
+        with self._session(self._statement_s + _GRACE_S) as session:
             try:
                 return self._run(session, statement)
             except psycopg.Error as error:
-                raise _explained(error, self._statement_s, late=ended.is_set()) from None
+                if is_of_server(error):
+                    raise
+                late = time.monotonic() - started > self._statement_s
+                raise explained(error, self._statement_s, late=late) from None
             except UNHELD as error:
                 raise ToolFault(f"a value of the result cannot be shown: {error}"[:300], "failed") from None
 
-    def _run(self, session: psycopg.Connection[Any], statement: str) -> dict[str, Any]:
+    def _run(self, session: psycopg.Connection[Any], statement: bytes) -> dict[str, Any]:
         """Runs a statement and ends its transaction; a fault leaves it to end with the session."""
         before = size_of(session)
         session.execute(b"BEGIN" if self._writable else b"BEGIN READ ONLY")
         session.execute(f"SET LOCAL statement_timeout = {int(1000 * self._statement_s)}".encode())
-        found = read_result(session, statement.encode(), Allowance(_MOST_BYTES, self._most_rows))
+        found = read_result(session, statement, Allowance(_MOST_BYTES, self._most_rows))
         session.execute(b"SET CONSTRAINTS ALL IMMEDIATE")  # what waits for the end runs now, and counts
+        session.execute(b"SET TRANSACTION READ ONLY")
+        session.execute(b"SET CONSTRAINTS ALL IMMEDIATE")  # what was made to wait once more, which may only read
         after = size_of(session)
         if after > self._most() and after > before:
-            session.execute(b"ROLLBACK")  # not left to the end of the session, which nobody waits for
             raise _Full(before)
         if held := unwelcome(session):
             raise ToolFault(f"not allowed here: {held}", "refused")
-        session.execute(b"SET TRANSACTION READ ONLY")  # for what was made to wait once more
         session.execute(b"COMMIT")
         return found
 
@@ -198,96 +187,76 @@ class PostgresSource(ToolSource):
     def _reclaimed(self) -> int:
         """Gives the database's size, after its files were packed where they take more than they may."""
         assert self._database is not None
-        return pack(self._database, self._most(), _PACK_S)
-
-    @contextmanager
-    def _guard(self, session: psycopg.Connection[Any]) -> Iterator[threading.Event]:
-        """Ends the session from outside where the server's own limit does not stop it; the event says so."""
-        ended = threading.Event()
-        given = (self._url, session.info.backend_pid, ended)
-        timer = threading.Timer(self._statement_s + _GRACE_S, _terminate, given)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield ended
-        finally:
-            timer.cancel()
+        return pack(self._database, self._most(), self._statement_s + _GRACE_S)
 
     def end_state(self) -> Any:
         if self._report == "result":
             return self._last
         psycopg = import_psycopg()
-        with self._session() as session:
+        with self._session(_READ_S + _GRACE_S) as session:
             try:
-                session.execute(f"SET statement_timeout = {int(1000 * _READ_S)}".encode())
-                # Else a policy hides rows, or runs what the agent wrote: a table with one is not read.
-                session.execute(b"SET row_security = off")
-                return {"tables": read_tables(session, Allowance(self._most()))}
+                return {"tables": _read(session, Allowance(self._first_text + self._most()))}
             except (psycopg.Error, *UNHELD) as error:
+                if _is_machinerys(error):
+                    raise
                 raise ToolFault(f"the database cannot be read: {error}", "failed") from error
 
     def get_state(self) -> Any:
         if self._database is None:
             raise CannotFork("there is no database to branch: call begin() first")
-        return copy_database(self._database), self._first_size, self._last
+        expect_own(self._database)
+        return copy_database(self._database), self._first_size, self._first_text, self._last
 
     def set_state(self, state: Any) -> None:
-        database, self._first_size, self._last = state
+        database, self._first_size, self._first_text, self._last = state
         self._database = copy_database(database)
 
     def close(self) -> None:
         self._database = None
 
 
-def _set_up(session: psycopg.Connection[Any], script: str) -> None:
+def _set_up(session: psycopg.Connection[Any], script: str, url: str) -> None:
+    psycopg = import_psycopg()
     try:
-        session.execute(script.encode())
-    except import_psycopg().Error as error:
-        if (error.sqlstate or "08")[:2] in _OF_SERVERS:
-            raise
+        session.execute(encoded(script))
+    except (psycopg.Error, ValueError) as error:
+        if isinstance(error, psycopg.Error):
+            _expect_whole(error, url)
         raise ConfigError(f"the database could not be set up: {error}"[:500]) from error
     with session.transaction():
         if held := unwelcome(session):
             raise ConfigError(f"the database may not be set up with {held}")
 
 
-def _expect_allowed(statement: str) -> None:
-    blank = _BLANK.match(statement)
-    start = blank.end() if blank else 0
-    if statement.startswith("/*", start):
-        raise ToolFault("not allowed here: a comment in a comment before the statement", "refused")
-    word = _WORD.match(statement, start)
-    if word is None:
-        return
-    if word[0].lower() in _REFUSED:
-        raise ToolFault(f"not allowed here: {word[0].upper()}", "refused")
-    gap = _BLANK.match(statement, word.end())
-    second = _WORD.match(statement, gap.end() if gap else word.end())
-    if word[0].lower() == "alter" and second is not None and second[0].lower() in _OF_ROLES:
-        raise ToolFault(f"not allowed here: ALTER {second[0].upper()}", "refused")
+def _expect_whole(error: psycopg.Error, url: str) -> None:
+    """Raises where an error of a script's is the server's own, or the server is gone."""
+    if is_of_server(error):
+        raise error
+    if is_lost(error):
+        with connect(url):
+            pass
 
 
-def _explained(error: psycopg.Error, seconds: float, *, late: bool) -> ToolFault:
-    psycopg = import_psycopg()
-    kinds: dict[Any, str] = {
-        psycopg.errors.QueryCanceled: "timeout",
-        psycopg.errors.AdminShutdown: "timeout" if late else "died",
-        psycopg.errors.InsufficientPrivilege: "refused",
-        psycopg.errors.ReadOnlySqlTransaction: "refused",
-        psycopg.errors.ProgramLimitExceeded: "too_large",
-        psycopg.errors.ConfigurationLimitExceeded: "too_large",
-        psycopg.errors.OutOfMemory: "too_large",
-    }
-    kind = next((kind for known, kind in kinds.items() if isinstance(error, known)), "failed")
-    if kind == "timeout":
-        return ToolFault(f"the statement took more than {seconds:g} s and was stopped", kind)
-    return ToolFault(str(error).strip()[:500] or type(error).__name__, kind)
-
-
-def _terminate(url: str, process: int, ended: threading.Event) -> None:
-    ended.set()
+def _text_of(session: psycopg.Connection[Any], most: int) -> int:
+    """Gives the bytes that an end state would hold now. Raises ConfigError where there could be none."""
+    allowance = Allowance(most)
     try:
-        with connect(url) as admin:
-            admin.execute("SELECT pg_terminate_backend(%s)", (process,))
-    except (InfraError, ConfigError):
-        pass  # the server is gone, and the session with it
+        _read(session, allowance)
+    except (ToolFault, import_psycopg().Error, *UNHELD) as error:
+        if _is_machinerys(error):
+            raise
+        raise ConfigError(f"the database could be set up, and not be read for a judge: {error}"[:500]) from error
+    return allowance.taken
+
+
+def _is_machinerys(error: Exception) -> bool:
+    """Whether what kept tables from being read is nothing in them."""
+    return isinstance(error, import_psycopg().Error) and (is_of_server(error) or is_lost(error))
+
+
+def _read(session: psycopg.Connection[Any], allowance: Allowance) -> dict[str, Any]:
+    session.execute(f"SET statement_timeout = {int(1000 * _READ_S)}".encode())
+    session.execute(b"SET search_path = pg_catalog")  # no operator of the agent's answers
+    # Else a policy hides rows, or runs what the agent wrote: a table with one is not read.
+    session.execute(b"SET row_security = off")
+    return read_tables(session, allowance)

@@ -1,7 +1,6 @@
 """Databases of episodes on a PostgreSQL server: each with a role of its own, made, branched and dropped.
 
-An episode's statements reach one database, as a role that may do nothing beside it. What holds the server's own rights
-is in this file alone.
+An episode's statements reach one database, as a role that may do nothing beside it.
 """
 
 from __future__ import annotations
@@ -12,10 +11,12 @@ import secrets
 import threading
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bai.errors import CannotFork, ConfigError, InfraError, MissingDependency
+from bai.envs.tools.postgres_sessions import connect, import_psycopg, is_watching, watched
+from bai.envs.tools.postgres_values import adapters
+from bai.errors import CannotFork, ConfigError, InfraError
 
 if TYPE_CHECKING:
     import psycopg
@@ -23,21 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Database",
-    "connect",
     "copy_database",
     "enter",
-    "import_psycopg",
+    "expect_own",
     "make_database",
-    "pack",
-    "size_of",
-    "taking",
     "unwelcome",
 ]
 
 _TEMPORARY = "64MB"
 """What the sorts and temporary tables of one session may take on disk."""
-_HERE = threading.local()
-"""``taking``: whether this thread is amid a result."""
 _SETTINGS = " ".join(
     f"-c {name}"
     for name in (
@@ -53,8 +48,6 @@ _SETTINGS = " ".join(
     )
 )
 """Of every session, before anything is known of the role: a role may have settings, which these are stronger than."""
-_SIZE = b"SELECT pg_catalog.pg_database_size(pg_catalog.current_database())"
-"""Names the functions in full: a statement may have put others of these names before them."""
 _UNWELCOME = b"""
 SELECT CASE
     WHEN EXISTS (
@@ -68,9 +61,24 @@ END
 """The first finds what refers to a role and is not merely owned by it."""
 _OF_ROLE = b"""
 SELECT one FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole, unnest(setconfig) AS one
-WHERE rolname = current_user AND NOT starts_with(one, 'temp_file_limit=')
+WHERE rolname = current_user AND NOT pg_catalog.starts_with(one, 'temp_file_limit=')
 """
 """What a role has set for its sessions to come."""
+_WHERE_SET = """
+SELECT datname FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase
+JOIN pg_roles ON pg_roles.oid = setrole WHERE rolname = %s
+"""
+"""Databases that a role has set something for, which need not be its own."""
+_SHARED = b"""
+DO $$
+DECLARE one regprocedure;
+BEGIN
+    FOR one IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+        AND (proname LIKE 'pg\\_%advisory%' OR proname IN ('lo_creat', 'lo_create', 'lo_from_bytea'))
+    LOOP EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', one); END LOOP;
+END $$
+"""
+"""Takes away the locks of the server's one table that cost nothing to take, and large objects."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,41 +91,14 @@ class Database:
     """Of the database and of the role."""
     password: str
     """The role's."""
+    owner: int = field(default_factory=os.getpid)
+    """The process that made it, and alone may go into it: a child that it forked begins an episode of its own."""
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Database:
         return self  # what it names does not change, and a copy would drop it twice
 
     def __reduce__(self) -> NoReturn:
         raise CannotFork("a database goes with its owner and cannot be pickled: fork() the episode, or replay it")
-
-
-def import_psycopg() -> Any:
-    """Gives the library. Raises MissingDependency where it is absent."""
-    try:
-        import psycopg
-    except ImportError as error:
-        raise MissingDependency("psycopg", "pip install 'bai-rl[tools]'", "tools on PostgreSQL") from error
-    return psycopg
-
-
-@contextlib.contextmanager
-def connect(url: str, **changes: Any) -> Iterator[psycopg.Connection[Any]]:
-    """Opens a connection for the length of a block.
-
-    Raises:
-        InfraError: The server cannot be reached, or what we ask of it ourselves fails.
-        ConfigError: The address is none.
-    """
-    psycopg = import_psycopg()
-    try:
-        with contextlib.closing(
-            psycopg.connect(url, autocommit=True, connect_timeout=10, prepare_threshold=None, **changes)
-        ) as connection:
-            yield connection
-    except psycopg.ProgrammingError as error:
-        raise ConfigError(f"PostgreSQL refuses: {error}") from error
-    except psycopg.Error as error:
-        raise InfraError(f"PostgreSQL failed: {error}") from error
 
 
 def make_database(url: str) -> Database:
@@ -148,46 +129,59 @@ def _make(url: str, template: str, source: Database | None) -> Database:
         _bound(admin, name)
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
         admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-        admin.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {0} TO {0}").format(name))
+        admin.execute(sql.SQL("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {0} TO {0}").format(name))
     with connect(url, dbname=made.name) as inner:
         if source is None:
+            with contextlib.suppress(import_psycopg().errors.InsufficientPrivilege):  # for superusers alone
+                inner.execute(_SHARED)
             inner.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(name))
         else:
             inner.execute(sql.SQL("REASSIGN OWNED BY {} TO {}").format(sql.Identifier(source.name), name))
     return made
 
 
+def expect_own(database: Database) -> None:
+    """Raises CannotFork where another process made a database: this one is a child that was forked amid an episode."""
+    if os.getpid() != database.owner:
+        raise CannotFork("the database is that of the process that this one was forked from: call begin() first")
+
+
 @contextlib.contextmanager
-def enter(database: Database) -> Iterator[psycopg.Connection[Any]]:
-    """Opens a connection to an episode's database as its role, for the length of a block. Raises as :func:`connect`.
+def enter(database: Database, seconds: float) -> Iterator[psycopg.Connection[Any]]:
+    """Opens a session in an episode's database as its role, for the length of a block or so many seconds.
 
     A role may change its own password and, for its sessions to come, its own settings. Both are put back: they keep
     nobody from seeing what it left, and a branch, which has a role of its own, behaves as what it was taken from.
+
+    Raises:
+        CannotFork: The database is another process's.
+        InfraError, ConfigError: As :func:`~bai.envs.tools.postgres_sessions.connect`.
     """
-    given = {
-        "dbname": database.name,
-        "user": database.name,
-        "password": database.password,
-        "options": _SETTINGS,
-    }
+    expect_own(database)
     with contextlib.ExitStack() as stack:
         try:
-            session = stack.enter_context(connect(database.url, **given))
+            session = stack.enter_context(_entered(database, seconds))
             is_changed = session.execute(_OF_ROLE).fetchone() is not None
         except InfraError:
             is_changed = True
         if is_changed:
             stack.close()
             _renew(database)
-            session = stack.enter_context(connect(database.url, **given))
+            session = stack.enter_context(_entered(database, seconds))
         yield session
 
 
-def size_of(session: psycopg.Connection[Any]) -> int:
-    """Gives the bytes that the files of a session's database take, rows that are gone among them."""
-    row = session.execute(_SIZE).fetchone()
-    assert row is not None
-    return int(row[0])
+@contextlib.contextmanager
+def _entered(database: Database, seconds: float) -> Iterator[psycopg.Connection[Any]]:
+    given = {
+        "dbname": database.name,
+        "user": database.name,
+        "password": database.password,
+        "options": _SETTINGS,
+        "context": adapters(),
+    }
+    with connect(database.url, **given) as session, watched(session, database.url, seconds):
+        yield session
 
 
 def unwelcome(session: psycopg.Connection[Any]) -> str | None:
@@ -206,25 +200,6 @@ def unwelcome(session: psycopg.Connection[Any]) -> str | None:
     return found
 
 
-def pack(database: Database, most: int, seconds: float) -> int:
-    """Writes a database's files anew without the rows that are gone, where they take more than ``most`` bytes.
-
-    What the episode made can keep that from being done, such as an index whose function fails: no fault of ours. The
-    server runs such functions as their owner. Raises as :func:`connect`.
-
-    Returns:
-        The size then.
-    """
-    psycopg = import_psycopg()
-    with connect(database.url, dbname=database.name) as admin:
-        if (size := size_of(admin)) <= most:
-            return size
-        admin.execute(f"SET statement_timeout = {int(1000 * seconds)}".encode())
-        with contextlib.suppress(psycopg.Error):
-            admin.execute(b"VACUUM FULL")
-        return size_of(admin)
-
-
 def _renew(database: Database) -> None:
     """Puts a role back to what it was made as."""
     from psycopg import sql
@@ -232,7 +207,8 @@ def _renew(database: Database) -> None:
     name = sql.Identifier(database.name)
     with connect(database.url) as admin:
         admin.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(database.password)))
-        admin.execute(sql.SQL("ALTER ROLE {0} IN DATABASE {0} RESET ALL").format(name))
+        for found in admin.execute(_WHERE_SET, (database.name,)).fetchall():
+            admin.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(name, sql.Identifier(*found)))
         admin.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(name))
         _bound(admin, name)
 
@@ -244,24 +220,10 @@ def _bound(admin: psycopg.Connection[Any], name: sql.Identifier) -> None:
         admin.execute(sql.SQL("ALTER ROLE {} SET temp_file_limit = {}").format(name, sql.Literal(_TEMPORARY)))
 
 
-@contextlib.contextmanager
-def taking() -> Iterator[None]:
-    """Says that this thread is amid a result: what it lets go of meanwhile is dropped by another thread.
-
-    A server drops no database before all its sessions have taken note of it, and one whose rows nobody takes does not.
-    What nothing refers to may be found at any time, so that this thread would wait for itself.
-    """
-    _HERE.taking = True
-    try:
-        yield
-    finally:
-        _HERE.taking = False
-
-
 def _let_go(owner: int, url: str, name: str) -> None:
     if os.getpid() != owner:
         return  # a forked child: it is its parent's
-    if getattr(_HERE, "taking", False):
+    if is_watching():
         threading.Thread(target=_drop, args=(url, name)).start()
     else:
         _drop(url, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bai.envs.tools.postgres_databases import import_psycopg, taking
+from bai.envs.tools.postgres_sessions import import_psycopg
 from bai.envs.tools.rows import plain_row, sorted_rows
 from bai.errors import ToolFault
 
@@ -31,13 +31,15 @@ class Allowance:
 
     def __init__(self, most_bytes: int, most_rows: int | None = None) -> None:
         self._most_bytes, self._most_rows = most_bytes, most_rows
-        self._bytes = self._rows = 0
+        self.taken = 0
+        """Bytes so far."""
+        self._rows = 0
 
     def take(self, result: Any) -> None:
         """Counts what has come. Raises ToolFault where it is too much."""
-        self._bytes += _bytes_of(result)
+        self.taken += _bytes_of(result)
         self._rows += result.ntuples
-        if self._bytes > self._most_bytes:
+        if self.taken > self._most_bytes:
             raise ToolFault(f"more than {self._most_bytes} bytes came; ask for fewer", "too_large")
         if self._most_rows is not None and self._rows > self._most_rows:
             raise ToolFault(f"more than {self._most_rows} rows came; ask for fewer", "too_large")
@@ -53,7 +55,7 @@ def _bytes_of(result: Any) -> int:
 
 
 def read_result(session: psycopg.Connection[Any], statement: bytes, allowance: Allowance) -> dict[str, Any]:
-    """Runs one statement.
+    """Runs one statement. Where it fails, nothing is left to do in the session.
 
     Returns:
         ``columns`` (None where it gives no rows), ``rows`` as JSON has them, and how many rows it ``changed``.
@@ -64,36 +66,27 @@ def read_result(session: psycopg.Connection[Any], statement: bytes, allowance: A
         ArithmeticError, NotImplementedError, RecursionError, ValueError: A value cannot be held here.
     """
     from psycopg.adapt import Transformer
+    from psycopg.generators import fetch, send
     from psycopg.pq import ExecStatus
 
     found: dict[str, Any] = {"columns": None, "rows": [], "changed": 0}
     server, reader = session.pgconn, Transformer(session)
-    with taking():
-        server.send_query_params(statement, None)  # this way, the server takes one statement only
-        server.set_single_row_mode()
-        try:
-            while (result := server.get_result()) is not None:
-                match result.status:
-                    case ExecStatus.SINGLE_TUPLE | ExecStatus.TUPLES_OK:
-                        allowance.take(result)
-                        reader.set_pgresult(result)
-                        found["columns"] = [(result.fname(at) or b"").decode() for at in range(result.nfields)]
-                        found["rows"] += [plain_row(row) for row in reader.load_rows(0, result.ntuples, tuple)]
-                    case ExecStatus.COMMAND_OK | ExecStatus.EMPTY_QUERY:
-                        found["changed"] = result.command_tuples or 0
-                    case _:
-                        raise import_psycopg().errors.error_from_result(result)
-        except BaseException:
-            _stop(server)
-            raise
+    server.send_query_params(statement, None)  # this way, the server takes one statement only
+    server.set_single_row_mode()
+    session.wait(send(server))
+    # The library's own get_result() would keep all other threads waiting too, whoever ends the session among them.
+    while (result := session.wait(fetch(server))) is not None:
+        match result.status:
+            case ExecStatus.SINGLE_TUPLE | ExecStatus.TUPLES_OK:
+                allowance.take(result)
+                reader.set_pgresult(result)
+                found["columns"] = [(result.fname(at) or b"").decode() for at in range(result.nfields)]
+                found["rows"] += [plain_row(row) for row in reader.load_rows(0, result.ntuples, tuple)]
+            case ExecStatus.COMMAND_OK | ExecStatus.EMPTY_QUERY:
+                found["changed"] = result.command_tuples or 0
+            case _:
+                raise import_psycopg().errors.error_from_result(result)
     return found
-
-
-def _stop(server: Any) -> None:
-    """Takes what is on its way still, so that nothing waits to be taken when this thread goes on."""
-    server.get_cancel().cancel()
-    while server.get_result() is not None:
-        pass
 
 
 def read_tables(session: psycopg.Connection[Any], allowance: Allowance) -> dict[str, Any]:
@@ -113,5 +106,13 @@ def read_tables(session: psycopg.Connection[Any], allowance: Allowance) -> dict[
         query = sql.SQL("SELECT * FROM ONLY {}").format(sql.Identifier(schema, table))
         found = read_result(session, query.as_bytes(session), allowance)
         rows = sorted_rows(found["rows"])  # a table is a bag
-        tables[table if schema == "public" else f"{schema}.{table}"] = {"columns": found["columns"], "rows": rows}
+        tables[_told(table) if schema == "public" else f"{_told(schema)}.{_told(table)}"] = {
+            "columns": found["columns"],
+            "rows": rows,
+        }
     return dict(sorted(tables.items()))
+
+
+def _told(name: str) -> str:
+    """Writes a name so that no table has that of another: one with a dot is quoted."""
+    return '"{}"'.format(name.replace('"', '""')) if "." in name or '"' in name else name

@@ -40,8 +40,6 @@ def _plain(value: Any, depth: int = 0) -> Any:
             return _plain_decimal(value)
         case datetime.datetime() | datetime.date() | datetime.time():
             return value.isoformat()
-        case datetime.timedelta():
-            return value.total_seconds()
         case list() | tuple():
             return [_plain(inner, depth + 1) for inner in value]
         case dict():

@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from bai.envs.sandbox.base import MIB
-from bai.envs.tools.postgres_databases import import_psycopg
+from bai.envs.tools.postgres_sessions import import_psycopg
 from bai.envs.tools.redis_databases import import_redis
 from bai.errors import InfraError, MissingDependency
 
@@ -40,8 +40,6 @@ _POSTGRES_KIB = 512 * 1024
 """Kibibytes of address space that each process of PostgreSQL may have."""
 _REDIS_LARGEST = "64mb"
 """Most that an argument or an answer of Redis may hold: a key is copied whole, and an episode's may take 16 MiB."""
-
-
 _REDIS_EACH = 32 * MIB
 """Bytes of memory for each logical database: an episode's bound, with one command beyond it."""
 _REDIS_LEAST = 512 * MIB
@@ -238,6 +236,11 @@ class PostgresServer(_Server):
             "max_connections": "100",
             "autovacuum": "off",
             "max_wal_size": "256MB",
+            # What a statement may write to the log, or take of the server's one table of locks, is not bounded.
+            "log_min_messages": "fatal",
+            "log_min_error_statement": "panic",
+            "max_locks_per_transaction": "512",
+            "client_connection_check_interval": "1s",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         # A value of a gigabyte would be built there, sent here and held here before anybody could say no.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from bai.envs.tools.base import ToolSource
+from bai.envs.tools.postgres import PostgresSource
 from bai.envs.tools.servers import PostgresServer, RedisServer
 from bai.errors import ToolFault
 
@@ -19,6 +22,36 @@ def postgres_url() -> Iterator[str]:
         pytest.skip(f"needs PostgreSQL: {reason}")
     with PostgresServer() as server:
         yield server.url
+
+
+@pytest.fixture
+def maker_url(postgres_url: str) -> Iterator[str]:
+    """Address of the same server for a role that may make databases and roles, and is no superuser."""
+    import psycopg
+
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE maker LOGIN CREATEDB CREATEROLE")
+        yield postgres_url.replace("bai@", "maker@")
+        gc.collect()
+        admin.execute("DROP ROLE maker")
+
+
+@pytest.fixture
+def begun(postgres_url: str) -> Callable[..., PostgresSource]:
+    """Makes sources on the tests' PostgreSQL server, of a mebibyte each, and sets them up by a script."""
+
+    def make(script: str = "", **settings: Any) -> PostgresSource:
+        made = PostgresSource(**{"url": postgres_url, "statement_s": 10.0, "size_mb": 1, **settings})
+        made.begin({"script": script})
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ask() -> Callable[[PostgresSource, str], str]:
+    """Asks a source a statement."""
+    return lambda source, query: source.call("sql", {"query": query})
 
 
 @pytest.fixture(scope="session")

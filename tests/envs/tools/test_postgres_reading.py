@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -49,9 +50,21 @@ def test_what_is_let_go_amid_a_result_is_dropped_after_it(postgres_url: str) -> 
     allowance = LettingGo(gone := make_database(postgres_url))
     name = gone.name
     del gone
-    with enter(make_database(postgres_url)) as session:
+    with enter(make_database(postgres_url), 60.0) as session:
         query = b"SELECT repeat('x', 1000) FROM generate_series(1, 5000)"
         assert len(read_result(session, query, allowance)["rows"]) == 5_000
     with psycopg.connect(postgres_url, autocommit=True) as admin:
         while admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone():
             time.sleep(0.02)
+
+
+def test_no_operator_of_the_agents_answers_for_an_end_state(begun: Callable[..., PostgresSource]) -> None:
+    """One that says that no table is any hides none."""
+    made = begun("CREATE TABLE t (a int)")
+    for statement in (
+        "CREATE FUNCTION never(name, name) RETURNS bool LANGUAGE sql AS 'SELECT false'",
+        "CREATE OPERATOR !~~ (LEFTARG = name, RIGHTARG = name, FUNCTION = never)",
+        "CREATE OPERATOR <> (LEFTARG = name, RIGHTARG = name, FUNCTION = never)",
+    ):
+        made.call("sql", {"query": statement})
+    assert made.end_state() == {"tables": {"t": {"columns": ["a"], "rows": []}}}

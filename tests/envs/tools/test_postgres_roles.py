@@ -11,21 +11,13 @@ from bai.envs.tools.postgres import PostgresSource
 from bai.errors import ConfigError, ToolFault
 
 Fault = Callable[..., tuple[str, str]]
+Begun = Callable[..., PostgresSource]
+Ask = Callable[[PostgresSource, str], str]
 TABLE = "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1), (2);"
 
 
-def source(url: str, script: str = TABLE) -> PostgresSource:
-    made = PostgresSource(url=url, statement_s=10.0, size_mb=1)
-    made.begin({"script": script})
-    return made
-
-
-def ask(made: PostgresSource, query: str) -> str:
-    return made.call("sql", {"query": query})
-
-
 def role_of(made: PostgresSource) -> str:
-    return ask(made, "SELECT current_user").splitlines()[1].strip('["]')
+    return made.call("sql", {"query": "SELECT current_user"}).splitlines()[1].strip('["]')
 
 
 def present(url: str, *names: str) -> int:
@@ -42,34 +34,23 @@ def present(url: str, *names: str) -> int:
     return int(row[0])
 
 
-def test_a_role_that_may_make_databases_and_roles_is_enough(postgres_url: str) -> None:
-    """Making, branching, packing and dropping need no superuser."""
-    import psycopg
-
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute("CREATE ROLE maker LOGIN CREATEDB CREATEROLE")
-    made = source(url := postgres_url.replace("bai@", "maker@"))
+def test_a_role_that_may_make_databases_and_roles_is_enough(begun: Begun, ask: Ask, maker_url: str) -> None:
+    """Making, branching, packing and dropping need no superuser, nor do schemas."""
+    made = begun(TABLE, url=maker_url)
+    ask(made, "CREATE SCHEMA sales")
     with pytest.raises(ToolFault, match="too large"):
         ask(made, "INSERT INTO t SELECT g FROM generate_series(3, 60000) g")
-    other = source(url)
+    other = begun(TABLE, url=maker_url)
     other.set_state(made.get_state())
+    ask(other, "DROP SCHEMA sales")
     assert ask(other, "DELETE FROM t WHERE a = 1") == "ok, 1 row changed"
     assert other.end_state() == {"tables": {"t": {"columns": ["a"], "rows": [[2]]}}}
     names = role_of(made), role_of(other)
-    assert present(url, *names) == 4
+    assert present(maker_url, *names) == 4
     made.close()
     other.close()
     gc.collect()
-    assert present(url, *names) == 0
-    with psycopg.connect(postgres_url, autocommit=True) as admin:
-        admin.execute("DROP ROLE maker")
-
-
-@pytest.mark.parametrize("script", ["CREATE", "SELECT 1 / 0", f"{TABLE} INSERT INTO t VALUES (1)", "SELECT 'x'::int"])
-def test_a_script_that_fails_is_a_mistake_of_whoever_wrote_it(postgres_url: str, script: str) -> None:
-    """Whatever it fails at, the machinery is whole."""
-    with pytest.raises(ConfigError):
-        source(postgres_url, script)
+    assert present(maker_url, *names) == 0
 
 
 NAMED = [
@@ -86,14 +67,14 @@ def hidden(statement: str) -> str:
 
 
 @pytest.mark.parametrize("statement", NAMED)
-def test_nothing_is_about_a_role_by_name(postgres_url: str, fault_of: Fault, statement: str) -> None:
+def test_nothing_is_about_a_role_by_name(begun: Begun, postgres_url: str, fault_of: Fault, statement: str) -> None:
     """Such things are refused, hidden ones too: branches have them not, and no role stays behind for their sake."""
-    made, bystander, branch = source(postgres_url), source(postgres_url), source(postgres_url)
+    made, bystander, branch = begun(TABLE), begun(TABLE), begun(TABLE)
     other = role_of(bystander)
     said = hidden(statement.format(other=other))
     assert fault_of(made, "sql", query=said)[0] == "refused"
     with pytest.raises(ConfigError, match="role"):
-        source(postgres_url, TABLE + statement.format(other=other))
+        begun(TABLE + statement.format(other=other))
     branch.set_state(made.get_state())
     names = role_of(made), role_of(branch), other
     for one in (made, bystander, branch):
@@ -102,18 +83,18 @@ def test_nothing_is_about_a_role_by_name(postgres_url: str, fault_of: Fault, sta
     assert present(postgres_url, *names) == 0
 
 
-def test_what_is_about_a_role_is_asked_of_the_server(postgres_url: str, fault_of: Fault) -> None:
+def test_what_is_about_a_role_is_asked_of_the_server(begun: Begun, ask: Ask, fault_of: Fault) -> None:
     """An operator of the agent's that has the name of the server's does not answer."""
-    made = source(postgres_url)
+    made = begun(TABLE)
     ask(made, "CREATE FUNCTION never(a oid, b oid) RETURNS bool LANGUAGE sql AS 'SELECT false'")
     ask(made, "CREATE OPERATOR = (LEFTARG = oid, RIGHTARG = oid, FUNCTION = never)")
     code = f"SET search_path = public, pg_catalog$s$; EXECUTE $s${NAMED[0]}"
     assert fault_of(made, "sql", query=hidden(code))[0] == "refused"
 
 
-def test_what_names_no_role_is_allowed(postgres_url: str) -> None:
+def test_what_names_no_role_is_allowed(begun: Begun, ask: Ask) -> None:
     """Rights and policies of everybody come over to a branch, whose role is then the one that gave them."""
-    made, branch = source(postgres_url), source(postgres_url)
+    made, branch = begun(TABLE), begun(TABLE)
     ask(made, "GRANT SELECT ON t TO PUBLIC")
     ask(made, "CREATE POLICY all_of_it ON t USING (true)")
     branch.set_state(made.get_state())
@@ -123,9 +104,40 @@ def test_what_names_no_role_is_allowed(postgres_url: str) -> None:
     assert "=r/me" in said
 
 
-def test_who_gives_up_all_it_has_may_go_on(postgres_url: str) -> None:
+def test_who_gives_up_all_it_has_may_go_on(begun: Begun, ask: Ask) -> None:
     """The right to enter the database is not the role's to drop."""
-    made = source(postgres_url)
+    made = begun(TABLE)
     ask(made, "DROP OWNED BY CURRENT_USER")
     assert made.end_state() == {"tables": {}}
     assert ask(made, "SELECT 1") == '["?column?"]\n[1]'
+
+
+def test_settings_in_other_databases_are_put_back(begun: Begun, ask: Ask, postgres_url: str) -> None:
+    """What a role sets for its sessions elsewhere is gone with the next statement, and costs that one alone."""
+    import psycopg
+
+    made = begun(TABLE)
+    ask(made, hidden("ALTER ROLE CURRENT_USER IN DATABASE postgres SET work_mem = '77MB'"))
+    ask(made, "SELECT 1")
+    with psycopg.connect(postgres_url) as admin:
+        query = "SELECT count(*) FROM pg_db_role_setting WHERE array_to_string(setconfig, ',') LIKE '%work_mem%'"
+        assert admin.execute(query).fetchone() == (0,)
+
+
+@pytest.mark.parametrize("lock", ["pg_advisory_lock", "pg_advisory_xact_lock", "pg_try_advisory_lock_shared"])
+def test_the_servers_locks_are_not_taken_away_from_others(begun: Begun, fault_of: Fault, lock: str) -> None:
+    """There is one table of them for all: locks that are made by a number are refused."""
+    made = begun(TABLE)
+    assert fault_of(made, "sql", query=f"SELECT {lock}(g) FROM generate_series(1, 1000) g")[0] == "refused"
+
+
+def test_locks_are_let_go_of_before_a_call_ends(begun: Begun, ask: Ask, fault_of: Fault, postgres_url: str) -> None:
+    """Whatever a statement held when it failed, nothing is held any more when its fault is told."""
+    import psycopg
+
+    made = begun(TABLE)
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        for query in ("DO $$ BEGIN LOCK t; RAISE 'no'; END $$", "DELETE FROM t WHERE a / 0 = 1", "SELECT a / 0 FROM t"):
+            assert fault_of(made, "sql", query=query)[0] == "failed"
+            row = admin.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", (role_of(made),)).fetchone()
+            assert row == (0,)
