@@ -216,9 +216,10 @@ def _accelerator() -> Check:
 def _data() -> Iterator[Check]:
     from bai.envs.tasks.family import ENDLESS, FAMILIES
 
-    for family, name in ((family, name) for family in FAMILIES for name in family.names if name not in ENDLESS):
+    files = [(name, family.load) for family in FAMILIES for name in family.names if name not in ENDLESS]
+    for name, load in files:
         try:
-            tasks: Any = family.load(name)
+            tasks: Any = load(name)
             yield Check(area="data", name=name, state="ok", detail=f"{len(tasks)} tasks")
         except TaskSetNotFound:
             hint = f"`bai tasks show {name}` says where to put it"
