@@ -136,6 +136,36 @@ class TestMistakes:
             assert "no file 'gsm9k' (did you mean 'gsm8k'?)" in faults
             assert "`bai tasks list`" in faults
 
+    def test_an_unknown_environment_is_told_with_those_of_bai(self, run: Run) -> None:
+        """An id that nobody registered is answered with the nearest, for training too."""
+        for command in (("eval", "--policy", "oracle"), ("train", "--model", "none", "--out", "none")):
+            code, _, faults = run(*command, "--env", "bai/Codin-v0")
+            assert code == 2
+            assert "there is no environment 'bai/Codin-v0' (did you mean 'bai/Coding-v0'?)" in faults
+            assert "bai/ToolUse-v0" in faults
+
+    def test_what_can_be_told_early_is_told_before_anything_heavy(self, tmp_path: Path) -> None:
+        """A model, a run, a setting: neither torch nor Ray is imported to find that it is wrong."""
+        source = (
+            "import sys\nfrom bai.cli import main\n"
+            "try: main()\nexcept SystemExit as e: print(e.code, *sorted({'torch', 'ray'} & set(sys.modules)))"
+        )
+        (tmp_path / "config.json").write_text("{}")
+        train, new = ("train", "--model", str(tmp_path), "--out"), str(tmp_path / "new")
+        cases = {
+            ("eval", "--policy", "hf:nowhere", "--limit", "1", "--out", new): "nowhere is no directory",
+            ("train", "--model", "nowhere", "--out", new): "nowhere is no directory",
+            (*train, str(tmp_path)): "holds a run already",
+            (*train, new, "--set", "learning_rate=1"): "did you mean 'lr'",
+            (*train, new, "--set", "lr=fast"): "lr must be a number",
+            (*train, new, "--env-arg", "colour=red"): "no argument 'colour'",
+        }
+        for arguments, said in cases.items():
+            done = subprocess.run(
+                [sys.executable, "-c", source, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+            )
+            assert (done.stdout, said in done.stderr) == ("2\n", True), done.stderr
+
     def test_unknown_options_are_named(self, run: Run) -> None:
         """A mistyped option or command is exit code 2 too."""
         assert run("eval", "--polcy", "oracle")[0] == 2
