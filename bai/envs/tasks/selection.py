@@ -45,8 +45,11 @@ def filtered(tasks: FiniteTaskSet[T], wanted: dict[str, Any]) -> FiniteTaskSet[T
     """
     kept = [task for task in tasks if all(_has(task, field, value) for field, value in wanted.items())]
     if not kept:
-        there = {field: sorted({str(task.metadata.get(field)) for task in tasks}) for field in wanted}
-        raise ConfigError(f"task set {tasks.name!r} has no task with {wanted}; it has {there}")
+        there = {field: {task.metadata.get(field) for task in tasks} - {None} for field in wanted}
+        lacking = " and no ".join(field for field, values in there.items() if not values)
+        held = {field: sorted(map(str, values)) for field, values in there.items()}
+        told = f"its tasks have no {lacking}" if lacking else f"it has {held}"
+        raise ConfigError(f"task set {tasks.name!r} has no task with {wanted}; {told}")
     return FiniteTaskSet(tasks.name, kept)
 
 
