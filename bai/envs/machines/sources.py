@@ -72,8 +72,8 @@ class Sources:
             return self._clone(repo, self._template.replace(TEMPLATE_FIELD, repo))
         if self._folder is None:
             raise DataError(
-                f"no source of {repo}: give repos=..., a directory of clones or a URL with {TEMPLATE_FIELD} in it (on the "
-                f"command line --env-arg repos=..., or --repos of bai tasks check)"
+                f"no source of {repo}: give repos=..., a directory of clones or a URL with {TEMPLATE_FIELD} in it (on "
+                f"the command line --env-arg repos=..., or --repos of bai tasks check)"
             )
         tried = list(_names(repo))
         for name in tried:
