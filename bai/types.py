@@ -325,7 +325,9 @@ def read_trajectories(path: Path) -> Iterator[Trajectory]:
             continue
         try:
             yield Trajectory.from_json(json.loads(line))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             if number == len(lines):
                 return
-            raise MalformedRow(str(path), number, "", f"expected a trajectory; got {error}") from error
+            found = f"the field {error} is not there" if isinstance(error, KeyError) else error
+            problem = f"expected a trajectory, as bai writes them one a line; this is none: {found}"
+            raise MalformedRow(str(path), number, "", problem) from error

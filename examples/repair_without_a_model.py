@@ -1,18 +1,19 @@
 """A repair without a model: where the fault probably lies, and the candidate that a search over templates finds.
 
-Then the same pipeline as an agent of the environment, whose hidden tests decide.
+Then that candidate is handed in as the agent ``repair`` would do it, and the hidden tests decide. The search runs the
+visible tests over hundreds of edits: it takes a minute or two.
 """
 
 from __future__ import annotations
 
+import time
+
 import gymnasium as gym
 
 import bai  # noqa: F401 - registers the environments
-from bai.agents.policies import make_policy
+from bai.agents.repair.agent import answers
 from bai.agents.repair.environment import surroundings_of
 from bai.agents.repair.pipeline import RepairPipeline
-from bai.policy import Sampling
-from bai.types import Message
 
 
 def main() -> None:
@@ -22,8 +23,14 @@ def main() -> None:
 
     seen = surroundings_of(env)  # the files, the machine and the words that any agent gets
     pipeline = RepairPipeline()
+    print("Where the coverage of the visible tests points:", flush=True)
+    for unit in pipeline.localise(seen.tree, seen.machine, seen.statement).top_units(3, "function"):
+        print(f"  {unit.path}:{unit.first} {unit.name}")
+
+    print("Trying edits there, which takes a minute or two ...", flush=True)
+    began = time.monotonic()
     solution = pipeline.solve(seen.tree, seen.machine, seen.statement)
-    print("Probably at fault:")
+    print(f"Probably at fault, after {time.monotonic() - began:.0f} s:")
     for unit in solution.ranking.top_units(3, "function"):
         print(f"  {unit.path}:{unit.first} {unit.name}")
     for candidate in solution.candidates[:3]:
@@ -31,9 +38,7 @@ def main() -> None:
             f"{candidate.source}: {candidate.reproduced} of {candidate.wanted} mended, {candidate.regressions} broken"
         )
 
-    agent = make_policy("repair")
-    context = agent.bind(agent.begin([Message(role="user", content=prompt)]), env)
-    answer = agent.generate([context], 1, Sampling(), [0])[0][0].text
+    (answer,) = answers(seen, solution.candidates[0].changes)
     _, reward, _, _, judged = env.step(answer)
     print(f"{answer}\n-> {judged['verdict']['status']}, reward {reward} on {info['task_id']}")
     env.close()

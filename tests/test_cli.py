@@ -128,6 +128,44 @@ class TestMistakes:
         assert str(tmp_path / "file") in told
         assert "Traceback" not in told
 
+    def test_an_unknown_set_is_told_with_the_nearest(self, run: Run) -> None:
+        """Sets of every environment are thought of, before anything heavy is imported."""
+        for command in (("eval", "--policy", "oracle"), ("train", "--model", "none", "--out", "none")):
+            code, _, faults = run(*command, "--task-set", "gsm9k")
+            assert code == 2
+            assert "no file 'gsm9k' (did you mean 'gsm8k'?)" in faults
+            assert "`bai tasks list`" in faults
+
+    def test_an_unknown_environment_is_told_with_those_of_bai(self, run: Run) -> None:
+        """An id that nobody registered is answered with the nearest, for training too."""
+        for command in (("eval", "--policy", "oracle"), ("train", "--model", "none", "--out", "none")):
+            code, _, faults = run(*command, "--env", "bai/Codin-v0")
+            assert code == 2
+            assert "there is no environment 'bai/Codin-v0' (did you mean 'bai/Coding-v0'?)" in faults
+            assert "bai/ToolUse-v0" in faults
+
+    def test_what_can_be_told_early_is_told_before_anything_heavy(self, tmp_path: Path) -> None:
+        """A model, a run, a setting: neither torch nor Ray is imported to find that it is wrong."""
+        source = (
+            "import sys\nfrom bai.cli import main\n"
+            "try: main()\nexcept SystemExit as e: print(e.code, *sorted({'torch', 'ray'} & set(sys.modules)))"
+        )
+        (tmp_path / "config.json").write_text("{}")
+        train, new = ("train", "--model", str(tmp_path), "--out"), str(tmp_path / "new")
+        cases = {
+            ("eval", "--policy", "hf:nowhere", "--limit", "1", "--out", new): "nowhere is no directory",
+            ("train", "--model", "nowhere", "--out", new): "nowhere is no directory",
+            (*train, str(tmp_path)): "holds a run already",
+            (*train, new, "--set", "learning_rate=1"): "did you mean 'lr'",
+            (*train, new, "--set", "lr=fast"): "lr must be a number",
+            (*train, new, "--env-arg", "colour=red"): "no argument 'colour'",
+        }
+        for arguments, said in cases.items():
+            done = subprocess.run(
+                [sys.executable, "-c", source, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60
+            )
+            assert (done.stdout, said in done.stderr) == ("2\n", True), done.stderr
+
     def test_unknown_options_are_named(self, run: Run) -> None:
         """A mistyped option or command is exit code 2 too."""
         assert run("eval", "--polcy", "oracle")[0] == 2
@@ -165,6 +203,43 @@ class TestView:
         code, _, faults = run("view", saved, "--status", "pased")
         assert code == 2
         assert "status must be one of passed, failed" in faults
+
+    def test_long_lines_are_folded(self, run: Run, tmp_path: Path) -> None:
+        """All of a prompt and an answer shows, however long a line; a verdict without a reason is the status alone."""
+        words = [f"word{number}" for number in range(100)]
+        turn = Turn(observation=" ".join(words), action="x" * 300)
+        verdict = Verdict(status="passed", score=1.0)
+        row = Trajectory(trajectory_id="t", env_id="e", task_id="t", turns=(turn,), reward=1.0, verdict=verdict)
+        write_trajectories(tmp_path / "long.jsonl", [row])
+        code, text, _ = run("view", tmp_path / "long.jsonl", "-i", 0)
+        assert code == 0
+        assert set(words) <= set(re.findall(r"word\d+", text))
+        assert text.count("x") == 300
+        assert "verdict: passed\n" in text
+
+    def test_none_left_is_said(self, run: Run, saved: Path) -> None:
+        """Where no trajectory is what was asked for, that is said, with what there is."""
+        code, text, faults = run("view", saved, "--task", "t/11")
+        assert (code, text) == (2, "")
+        assert "none of the 4 trajectories has task 't/11' (did you mean 't/1'?)" in faults
+        assert "there are 2 passed, 1 failed, 1 infra_error" in faults
+        code, text, faults = run("view", saved, "--status", "timeout")
+        assert (code, text) == (2, "")
+        assert "none of the 4 trajectories has status 'timeout'" in faults
+
+    def test_a_training_run_is_its_last_iteration(self, run: Run, saved: Path) -> None:
+        """Of a run's folder the newest file of trajectories is shown; a folder without any is refused."""
+        rows = list(read_trajectories(saved / "trajectories.jsonl"))
+        folder = saved / "run" / "trajectories"
+        folder.mkdir(parents=True)
+        code, _, faults = run("view", saved / "run")
+        assert code == 2
+        assert "of a training run" in faults
+        for number in (1, 2):
+            write_trajectories(folder / f"{number:06d}.jsonl", rows[:number])
+        code, text, _ = run("view", saved / "run", "--json")
+        assert code == 0
+        assert [(group["name"], group["samples"]) for group in json.loads(text)] == [("000002", 2)]
 
     def test_json_is_the_trajectory(self, run: Run, saved: Path) -> None:
         """A machine gets the stored form back; without an index it gets the figures."""
@@ -215,6 +290,14 @@ class TestView:
         assert code == 2
         assert "trajectories.jsonl:1" in faults
 
+    def test_another_file_is_no_trajectories(self, run: Run, tmp_path: Path) -> None:
+        """A file of another kind is said to hold none, whatever in it could not be read."""
+        for content in ('{\n "cells": []\n}\n', '{"cells": []}\n{}\n', "[1]\n{}\n"):
+            (tmp_path / "episode.ipynb").write_text(content)
+            code, _, faults = run("view", tmp_path / "episode.ipynb")
+            assert code == 2
+            assert "episode.ipynb:1: expected a trajectory, as bai writes them one a line; this is none" in faults
+
 
 class TestTasks:
     """Task sets on the command line."""
@@ -228,7 +311,8 @@ class TestTasks:
         assert "micro" in text
         assert "unlimited" in text
         assert "not on this machine" in text
-        assert str(tmp_path / "data") in text
+        for folder in ("code", "math", "notebook", "sql", "swebench", "tools"):
+            assert f"{tmp_path / 'data' / folder}, " in text
         listed = json.loads(run("tasks", "list", "--json")[1])
         assert {row["name"]: row["found"] for row in listed["sets"]}["humaneval"] is False
 
@@ -464,6 +548,11 @@ def test_trains(run: Run, tmp_path: Path, nano: Path) -> None:
     assert code == 0
 
 
+def names_of(checks: list[dict], area: str) -> set[str]:
+    """The names of an area's checks."""
+    return {check["name"] for check in checks if check["area"] == area}
+
+
 class TestDoctor:
     """What works here."""
 
@@ -471,7 +560,10 @@ class TestDoctor:
         """Sandboxes, Ray, the device and the data sets are all told of, and the exit code follows the findings."""
         code, text, _ = run("doctor", "--json")
         checks = json.loads(text)
-        assert {check["area"] for check in checks} == {"bai", "library", "sandbox", "ray", "device", "data"}
+        assert {check["area"] for check in checks} == {"bai", "library", "server", "sandbox", "ray", "device", "data"}
+        assert {"humaneval", "default", "swebench_lite", "dabench", "spider", "gsm8k"} <= names_of(checks, "data")
+        assert "micro" not in names_of(checks, "data")
+        assert {"torch", "ipython", "jsonschema", "redis", "mcp", "sympy"} <= names_of(checks, "library")
         assert code == int(any(check["state"] == "fail" for check in checks))
         ran = [check for check in checks if check["area"] == "sandbox" and check["state"] in ("ok", "warn")]
         assert all("not stopped" in check["detail"] for check in ran)
@@ -563,16 +655,17 @@ class TestDifficulties:
     """Numbers and ranges."""
 
     def test_ranges_hold_both_ends(self) -> None:
-        """Each difficulty comes once, in the order given; none given is none."""
+        """Each difficulty comes once, in the order given; none given is none; what holds a letter is a name."""
         assert difficulties([]) == []
         assert difficulties(["3"]) == [3]
         assert difficulties(["1-3"]) == [1, 2, 3]
         assert difficulties(["4", "2-2", "1-4"]) == [4, 2, 1, 3]
+        assert difficulties(["easy", "15 min - 1 hour", "1", "easy"]) == ["easy", "15 min - 1 hour", 1]
 
-    @pytest.mark.parametrize("bad", ["", "hard", "3-1", "1-", "-1", "1-2-3", "1.5", "1,2", " 1", "1-99999", "٣"])
+    @pytest.mark.parametrize("bad", ["", "3-1", "1-", "-1", "1-2-3", "1.5", "1,2", " 1", "1-99999", "٣"])
     def test_others_are_refused(self, bad: str) -> None:
-        """The message shows both forms, and what came."""
-        with pytest.raises(ConfigError, match=r"a number such as 3, or a range such as 1-3.*got '" + bad):
+        """The message shows every form, and what came."""
+        with pytest.raises(ConfigError, match=r"a number such as 3, a range such as 1-3.*a name.*got '" + bad):
             difficulties([bad])
 
 

@@ -12,6 +12,7 @@ import pytest
 from bai.envs.tasks.family import CODING, REPAIR, family_of
 from bai.envs.tasks.repair import RepairTask
 from bai.envs.tasks.swebench import load_repair_rows, write_rows
+from bai.errors import TaskSetNotFound
 
 Make = Callable[..., RepairTask]
 Run = Callable[..., tuple[int, str, str]]
@@ -34,12 +35,14 @@ def rows(make_repair: Make, tmp_path: Path) -> Path:
 
 
 def test_a_set_is_told_by_its_name_or_its_rows(rows: Path, tmp_path: Path) -> None:
-    """Names, rows of either kind, and what is not there."""
+    """Names and rows of either kind; what is not there is refused."""
     (tmp_path / "coding.jsonl").write_text('{"task_id": "a"}\n')
     (tmp_path / "task").mkdir()
     (tmp_path / "task" / "task.toml").write_text("")
     assert [family_of(name) for name in ("default", "swebench_lite", rows, tmp_path / "task")] == [REPAIR] * 4
-    assert [family_of(name) for name in ("micro", "humaneval", tmp_path / "coding.jsonl", "none.jsonl")] == [CODING] * 4
+    assert [family_of(name) for name in ("micro", "humaneval", tmp_path / "coding.jsonl")] == [CODING] * 3
+    with pytest.raises(TaskSetNotFound, match=r"no file 'none\.jsonl'"):
+        family_of("none.jsonl")
 
 
 def test_list_knows_repair_sets(run: Run) -> None:

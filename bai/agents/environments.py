@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import gymnasium as gym
 
+from bai.envs.registration import ENV_IDS
 from bai.errors import ConfigError
 
 __all__ = ["RecordingEnv", "check_arguments", "make_env"]
@@ -37,14 +38,15 @@ def make_env(env_id: str, options: Mapping[str, Any]) -> gym.Env[Any, Any]:
         check_arguments(env_id, options)
         return gym.make(env_id, disable_env_checker=True, **options)
     except (gym.error.Error, TypeError) as error:
-        raise ConfigError(f"cannot make {env_id} with {dict(options)}: {error}") from error
+        given = f" with {dict(options)}" if options else ""
+        raise ConfigError(f"cannot make {env_id}{given}: {error}") from error
 
 
 def check_arguments(env_id: str, options: Mapping[str, Any]) -> None:
-    """Refuses names that neither the environment's constructor nor ``gym.make`` takes; an id that is not there passes.
+    """Refuses names that neither the environment's constructor nor ``gym.make`` takes, and an id that is not there.
 
     Raises:
-        ConfigError: There is such a name, or no such module; says which are known.
+        ConfigError: There is such a name, or no such id or module; says which are known.
     """
     module, _, name = env_id.rpartition(":")
     try:
@@ -52,6 +54,8 @@ def check_arguments(env_id: str, options: Mapping[str, Any]) -> None:
             importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise ConfigError(f"cannot make {env_id}: {error}") from error
+    if name not in gym.registry and not any(known.startswith(f"{name}-v") for known in gym.registry):
+        raise ConfigError(_no_environment(env_id, name))
     entry_point = gym.registry[name].entry_point if name in gym.registry else None
     make = gym.envs.registration.load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
     if make is None:
@@ -67,3 +71,12 @@ def check_arguments(env_id: str, options: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"cannot make {env_id}: it takes no argument {name!r}{hint}; expected some of {', '.join(known)}"
         )
+
+
+def _no_environment(env_id: str, name: str) -> str:
+    close = difflib.get_close_matches(name, gym.registry, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return (
+        f"there is no environment {env_id!r}{hint}: expected one of {', '.join(ENV_IDS)}, or another id that is "
+        f"registered with Gymnasium, as module:id where a module has to be imported for it"
+    )

@@ -18,7 +18,6 @@ the weights it would have had. While a process trains in a directory, no other o
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -28,6 +27,8 @@ from typing import TYPE_CHECKING, Any
 
 from bai.agents.environments import check_arguments
 from bai.agents.lock import directory_lock
+from bai.agents.policies.factory import expect_model
+from bai.agents.run_log import RunLog
 from bai.errors import ConfigError
 from bai.types import write_trajectories
 
@@ -163,11 +164,12 @@ def train(config: TrainConfig, *, on_progress: Callable[[Progress], None] | None
         CheckpointError: The checkpoint to resume from is damaged or another model's.
         TrainingError: The run cannot go on; it can be resumed.
     """
+    run = _RunDirectory(Path(config.out))
+    _expect_possible(config, run)
     algorithm_config = config.algorithm_config()
     algorithm_config.validate()
     for part in algorithm_config.settings.parts or ("",):
         check_arguments(*algorithm_config.environment_of(part))
-    run = _RunDirectory(Path(config.out))
     with directory_lock(run.root, "training in"):
         run.claim(config)
         try:
@@ -175,6 +177,18 @@ def train(config: TrainConfig, *, on_progress: Callable[[Progress], None] | None
         except BaseException:
             run.abandon()
             raise
+
+
+def _expect_possible(config: TrainConfig, run: _RunDirectory) -> None:
+    """Refuses what can be told to be wrong before Ray is imported, which takes seconds."""
+    from bai.agents.grpo.names import expect_settings
+    from bai.agents.grpo.settings import GRPOSettings
+
+    run.expect_free_for(config)
+    expect_settings(config.settings)
+    if not GRPOSettings(**config.settings).parts:  # a mixture's are merged with those of its parts first
+        check_arguments(config.env, config.env_config)
+    expect_model(Path(config.model))
 
 
 def _run(
@@ -224,7 +238,8 @@ def _iterate(
     from bai.agents.grpo.metrics import flatten_result
 
     metrics: dict[str, float] = {}
-    with _Log(run, algorithm.iteration, tensorboard=config.tensorboard) as log:
+    events = run.tensorboard if config.tensorboard else None
+    with RunLog(run.metrics, algorithm.iteration, events=events) as log:
         while algorithm.iteration < config.iterations:
             metrics = flatten_result(algorithm.train())
             iteration = algorithm.iteration
@@ -258,20 +273,29 @@ class _RunDirectory:
             ConfigError: It holds a run already, or, when resuming, one of other settings.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        wanted = json.loads(json.dumps(config.to_json()))
         self._is_new = not self.config.exists()
-        if not self._is_new:
-            if not config.resume:
-                raise ConfigError(f"{self.root} holds a run already: resume it, or choose another directory")
-            present = self._read_config()
-            differing = sorted(name for name in wanted if name not in _MAY_CHANGE and wanted[name] != present.get(name))
-            if differing:
-                raise ConfigError(
-                    f"{self.root} was started with other values of {', '.join(differing)}; resume with the same ones"
-                )
+        self.expect_free_for(config)
+        wanted = _plain(config)
         scratch = self.config.with_suffix(".partial")
         scratch.write_text(json.dumps(wanted, indent=1, sort_keys=True), encoding="utf-8")
         scratch.replace(self.config)
+
+    def expect_free_for(self, config: TrainConfig) -> None:
+        """Refuses a run that this directory cannot become.
+
+        Raises:
+            ConfigError: It holds a run already, or, when resuming, one of other settings.
+        """
+        if not self.config.exists():
+            return
+        if not config.resume:
+            raise ConfigError(f"{self.root} holds a run already: resume it, or choose another directory")
+        present, wanted = self._read_config(), _plain(config)
+        differing = sorted(name for name in wanted if name not in _MAY_CHANGE and wanted[name] != present.get(name))
+        if differing:
+            raise ConfigError(
+                f"{self.root} was started with other values of {', '.join(differing)}; resume with the same ones"
+            )
 
     def _read_config(self) -> dict[str, Any]:
         try:
@@ -308,41 +332,6 @@ class _RunDirectory:
             shutil.copytree(checkpoint / "policy", partial, dirs_exist_ok=True)
 
 
-class _Log:
-    """Metrics as JSON lines and as TensorBoard's event files.
-
-    Args:
-        run: Where.
-        iteration: Iterations done so far; what a killed run logged beyond them is taken back.
-        tensorboard: Whether to write event files.
-    """
-
-    def __init__(self, run: _RunDirectory, iteration: int, *, tensorboard: bool) -> None:
-        self._path = run.metrics
-        self._cut(iteration)
-        self._events: Any = None
-        if tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._events = SummaryWriter(str(run.tensorboard), purge_step=iteration + 1)
-
-    def __enter__(self) -> _Log:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._events is not None:
-            self._events.close()
-
-    def write(self, iteration: int, metrics: Mapping[str, float]) -> None:
-        """Adds one iteration; numbers that are not finite become null."""
-        row = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        if self._events is not None:
-            for name, value in metrics.items():
-                self._events.add_scalar(name, value, iteration)
-            self._events.flush()
-
-    def _cut(self, iteration: int) -> None:
-        lines = self._path.read_bytes().splitlines(keepends=True) if self._path.exists() else []
-        self._path.write_bytes(b"".join(lines[:iteration]))
+def _plain(config: TrainConfig) -> dict[str, Any]:
+    """The settings as a file gives them back."""
+    return dict(json.loads(json.dumps(config.to_json())))

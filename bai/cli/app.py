@@ -27,7 +27,12 @@ __all__ = ["app", "main"]
 BAD_INPUT = (ConfigError, DataError, MissingDependency, CheckpointError, ContextOverflow)
 """Errors that another command line would avoid: exit code 2. Every other error of bai: 1."""
 
-QUIET = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false", "RAY_USAGE_STATS_ENABLED": "0"}
+QUIET = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 """Variables that libraries read at import; one that is set already is left alone."""
 
 app = typer.Typer(

@@ -27,7 +27,24 @@ State = Literal["ok", "absent", "warn", "fail"]
 COLOURS = {"ok": "green", "absent": "bright_black", "warn": "yellow", "fail": "red"}
 RAY_S = 180.0
 """Seconds that Ray may take to start."""
-LIBRARIES = ("gymnasium", "torch", "transformers", "ray", "peft", "datasets", "httpx")
+LIBRARIES = {
+    "gymnasium": "bai-rl",
+    "torch": "bai-rl[models]",
+    "transformers": "bai-rl[models]",
+    "ray": "bai-rl[train]",
+    "peft": "bai-rl[train]",
+    "datasets": "bai-rl[data]",
+    "httpx": "bai-rl[endpoint]",
+    "swebench": "bai-rl[swebench]",
+    "ipython": "bai-rl[notebook]",
+    "pandas": "bai-rl[notebook]",
+    "jsonschema": "bai-rl[tools]",
+    "redis": "bai-rl[tools]",
+    "psycopg": "bai-rl[tools]",
+    "mcp": "bai-rl[tools]",
+    "sympy": "bai-rl[math]",
+}
+"""Library to what brings it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +110,7 @@ def examine(*, start_ray: bool = False) -> Iterator[Check]:
     """
     yield Check(area="bai", name=bai.__version__, state="ok", detail=f"Python {platform.python_version()}")
     yield from _libraries()
+    yield from _servers()
     yield from _sandboxes()
     yield from _ray(start_ray)
     yield _accelerator()
@@ -100,11 +118,21 @@ def examine(*, start_ray: bool = False) -> Iterator[Check]:
 
 
 def _libraries() -> Iterator[Check]:
-    for name in LIBRARIES:
+    for name, extra in LIBRARIES.items():
         try:
             yield Check(area="library", name=name, state="ok", detail=importlib.metadata.version(name))
         except importlib.metadata.PackageNotFoundError:
-            yield Check(area="library", name=name, state="absent", detail=f"pip install {name}")
+            yield Check(area="library", name=name, state="absent", detail=f"pip install '{extra}'")
+
+
+def _servers() -> Iterator[Check]:
+    """The programs that tools on databases may be started from."""
+    from bai.envs.tools.servers import PostgresServer, RedisServer
+
+    for name, package, server in (("PostgreSQL", "postgresql", PostgresServer), ("Redis", "redis-server", RedisServer)):
+        reason = server.unavailable_reason()
+        detail = "can be started" if reason is None else f"{reason}: apt-get install {package}"
+        yield Check(area="server", name=name, state="absent" if reason else "ok", detail=detail)
 
 
 def _sandboxes() -> Iterator[Check]:
@@ -186,11 +214,12 @@ def _accelerator() -> Check:
 
 
 def _data() -> Iterator[Check]:
-    from bai.envs.tasks.load import PUBLIC_SETS, load_task_set
+    from bai.envs.tasks.family import ENDLESS, FAMILIES
 
-    for name in PUBLIC_SETS:
+    files = [(name, family.load) for family in FAMILIES for name in family.names if name not in ENDLESS]
+    for name, load in files:
         try:
-            tasks: Any = load_task_set(name)
+            tasks: Any = load(name)
             yield Check(area="data", name=name, state="ok", detail=f"{len(tasks)} tasks")
         except TaskSetNotFound:
             hint = f"`bai tasks show {name}` says where to put it"

@@ -53,7 +53,7 @@ def evaluation(
     task_set: Annotated[
         str | None,
         typer.Option(
-            help="A name (see `bai tasks list`) or a file of rows; if left out, micro, or default for repairs."
+            help="A name (see `bai tasks list`) or a file of rows; if left out, micro, or another --env's default."
         ),
     ] = None,
     env: Annotated[str | None, typer.Option(help="Gymnasium id; the one the task set is for if left out.")] = None,

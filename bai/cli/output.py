@@ -37,7 +37,11 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Difficulty = Annotated[
     list[str] | None,
-    typer.Option(metavar="N|N-M", help="Only these difficulties: 3, or 1-3 for 1, 2 and 3; may be repeated."),
+    typer.Option(
+        metavar="N|N-M|NAME",
+        help="Only these difficulties: 3, or 1-3 for 1, 2 and 3, or as the set names them, such as easy; may be "
+        "repeated.",
+    ),
 ]
 """An option that several commands have; :func:`difficulties` reads it."""
 
@@ -129,25 +133,30 @@ def env_options(env: str, options: Sequence[str], **named: Any) -> dict[str, Any
     return default | {name: value for name, value in named.items() if value is not None} | assignments(options)
 
 
-def difficulties(given: Sequence[str]) -> list[int]:
-    """Reads difficulties, each a number (``3``) or a range with both of its ends (``1-3``).
+def difficulties(given: Sequence[str]) -> list[int | str]:
+    """Reads difficulties, each a number (``3``), a range with both of its ends (``1-3``) or a set's name for one.
 
     Args:
-        given: As on the command line; numbers of at most four digits.
+        given: As on the command line; numbers of at most four digits. What holds a letter is a name (``easy``,
+            ``15 min - 1 hour``).
 
     Returns:
         Every difficulty once, in the order they were given.
 
     Raises:
-        ConfigError: It is neither, or the range ends below its start.
+        ConfigError: It is none of them, or the range ends below its start.
     """
-    found: list[int] = []
+    found: list[int | str] = []
     for text in given:
+        if any(character.isalpha() for character in text):
+            found.append(text)
+            continue
         match = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", text)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if last < first:
             raise ConfigError(
-                f"a difficulty is a number such as 3, or a range such as 1-3 that goes upwards; got {text!r}"
+                f"a difficulty is a number such as 3, a range such as 1-3 that goes upwards, or a name such as easy; "
+                f"got {text!r}"
             )
         found += range(first, last + 1)
     return list(dict.fromkeys(found))

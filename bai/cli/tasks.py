@@ -30,10 +30,12 @@ ENDLESS_LIMIT = 100
 @tasks.command("list")
 def list_sets(as_json: Json = False) -> None:
     """Lists the task sets, how many tasks each has here, and where files are looked for."""
+    from bai.envs.tasks.family import FAMILIES
     from bai.envs.tasks.files import search_path
 
     rows = _found_sets()
-    folders = [str(folder) for folder in search_path()]
+    kinds = [kind for family in FAMILIES for kind in family.folders]
+    folders = list(dict.fromkeys(str(folder) for kind in kinds for folder in search_path(kind)))
     if as_json:
         print_json({"sets": rows, "search_path": folders})
         return

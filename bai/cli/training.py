@@ -36,7 +36,10 @@ def train(
     model: Annotated[Path, typer.Option(help="Directory of a causal language model and its tokenizer.")],
     folder: Annotated[Path, typer.Option("--out", help="Directory of the run.")],
     task_set: Annotated[
-        str | None, typer.Option(help="A name (see `bai tasks list`) or a file of rows; micro if left out.")
+        str | None,
+        typer.Option(
+            help="A name (see `bai tasks list`) or a file of rows; if left out, micro, or another --env's default."
+        ),
     ] = None,
     env: Annotated[str | None, typer.Option(help="Gymnasium id; the one the task set is for if left out.")] = None,
     split: Annotated[str | None, typer.Option(help="Split of the task set; `train` for micro.")] = None,
@@ -60,11 +63,12 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Trains a model with GRPO through RLlib; a run that was killed goes on with --resume."""
+    levels = difficulties(difficulty or ()) or None
+    chosen = env_id(env, task_set)  # refuses a set that is not there, before what takes seconds to import
+
     from bai.agents.train import Progress, TrainConfig
     from bai.agents.train import train as run
 
-    levels = difficulties(difficulty or ()) or None
-    chosen = env_id(env, task_set)
     config = TrainConfig(
         model=model,
         out=folder,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +26,9 @@ LISTED = 30
 
 
 def view(
-    paths: Annotated[list[Path], typer.Argument(help="Files of trajectories, or folders that hold one.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files of trajectories, or folders of an evaluation or a training run.")
+    ],
     index: Annotated[int | None, typer.Option("--index", "-i", help="Show this one, counted from 0.")] = None,
     task: Annotated[str | None, typer.Option(help="Only this task's.")] = None,
     status: Annotated[str | None, typer.Option(help="Only these: passed, failed, timeout, ...")] = None,
@@ -43,6 +47,8 @@ def view(
         name: [t for t in rows if task in (None, t.task_id) and status in (None, status_of(t))]
         for name, rows in loaded.items()
     }
+    if not any(kept.values()):
+        raise ConfigError(_none_left(loaded, task, status))
     if html is not None:
         _write_page(kept, html, metrics or _metrics_beside(files))
     elif index is not None:
@@ -52,12 +58,16 @@ def view(
 
 
 def _file_of(path: Path) -> Path:
-    file = path / "trajectories.jsonl" if path.is_dir() else path
-    if not file.is_file():
-        raise ConfigError(
-            f"expected a file of trajectories or a folder that holds trajectories.jsonl; {file} is not there"
-        )
-    return file
+    """The file at ``path`` or of the folder there; of a training run's folder, that of its last iteration."""
+    whole = path / "trajectories.jsonl" if path.is_dir() else path
+    if whole.is_file():
+        return whole
+    if iterations := sorted(path.glob("trajectories/*.jsonl")):
+        return iterations[-1]
+    raise ConfigError(
+        "expected a file of trajectories, or the folder of an evaluation, which holds trajectories.jsonl, or of a "
+        f"training run, which holds trajectories/000001.jsonl and the like; {whole} is not there"
+    )
 
 
 def _names(files: Sequence[Path]) -> list[str]:
@@ -76,6 +86,20 @@ def _load(file: Path) -> list[Trajectory]:
     if not rows:
         raise ConfigError(f"expected trajectories; {file} holds not one whole line of them")
     return rows
+
+
+def _none_left(loaded: dict[str, list[Trajectory]], task: str | None, status: str | None) -> str:
+    """Says that no trajectory is one of those asked for, and which there are."""
+    from bai.evals.summary import status_of
+
+    rows = [row for group in loaded.values() for row in group]
+    asked = [f"{name} {value!r}" for name, value in (("task", task), ("status", status)) if value is not None]
+    there = Counter(status_of(row) for row in rows)
+    tasks = list(dict.fromkeys(row.task_id for row in rows))
+    counts = ", ".join(f"{count} {name}" for name, count in there.items())
+    close = difflib.get_close_matches(task, tasks, n=1) if task is not None and task not in tasks else []
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return f"none of the {len(rows)} trajectories has {' and '.join(asked)}{hint}; there are {counts}"
 
 
 def _metrics_beside(files: Sequence[Path]) -> Path | None:

@@ -14,6 +14,8 @@ from bai.envs.grading.gold import gold_changes
 from bai.envs.grading.repair import TEST_LIMITS, RepairGrader, RepairReport
 from bai.envs.grading.similarity import similarity_reward
 from bai.envs.machines.base import Machine
+from bai.envs.machines.interpreters import expect_choice
+from bai.envs.machines.sources import expect_repos
 from bai.envs.machines.workshop import LocalWorkshop, shared_workshop
 from bai.envs.repository.actions import Action, read_action, read_patch
 from bai.envs.repository.context import Context, show_files
@@ -174,7 +176,10 @@ class SWEBenchEnv(TextEnv[RepairTask]):
             raise ConfigError(f'mode="patch" has one turn; got max_turns={max_turns}')
         if reward == "similarity" and mode != "patch":
             raise ConfigError('reward="similarity" judges one answer of edits or a diff: it needs mode="patch"')
+        expect_repos(repos)
+        expect_choice(python)
         self._source: dict[str, Any] = {"name_or_path": task_set, "split": split, "difficulty": difficulty}
+        self._tasks: TaskSet[RepairTask] | None = load_repair_set(**self._source)
         self._mode, self._max_turns, self._reward = mode, turns, reward
         self._command_s, self._total_s, self._max_output = command_s, total_s, max_output
         self._prompt = prompt
@@ -182,7 +187,6 @@ class SWEBenchEnv(TextEnv[RepairTask]):
         places = {"sandbox": sandbox, "repos": repos, "cache_dir": cache_dir}
         self._place_options: dict[str, Any] = {**places, "python": python, "build": build, "pull": pull}
         self._limits = Limits(**{**vars(TEST_LIMITS), "memory_bytes": memory_mb * MIB, "wall_s": test_s})
-        self._tasks: TaskSet[RepairTask] | None = None
         self._workshop: LocalWorkshop | None = None
         self._grader: RepairGrader | None = None
         self._workplace = Workplace(limits=self._limits, history=history)

@@ -303,7 +303,7 @@ def _servers(mcp: Mapping[str, Sequence[str]]) -> tuple[SourceSpec, ...]:
         if isinstance(command, str) or not command or not all(isinstance(part, str) for part in command):
             raise ConfigError(f"the command of MCP server {name!r} is a list of texts; got {command!r:.100}")
     return tuple(
-        SourceSpec(source="mcp", key=f"mcp:{name}", settings={"command": list(command)})
+        SourceSpec(source="mcp", key=f"mcp:{name}", settings={"command": list(command), "name": name})
         for name, command in mcp.items()
     )
 

@@ -163,6 +163,10 @@ class TestGymnasium:
             ({"total_s": -1}, "total_s must be a number of seconds"),
             ({"mode": "patch", "max_turns": 2}, "one turn"),
             ({"reward": "similarity"}, "needs mode"),
+            ({"split": "tset"}, "no task with"),
+            ({"difficulty": 99}, "its tasks have no difficulty"),
+            ({"python": "newest"}, "or a version such as"),
+            ({"repos": "/no/such/mirrors"}, r"a directory of clones .*'/no/such/mirrors' does not exist"),
         ],
     )
     def test_bad_arguments_are_refused(self, make_env: MakeEnv, options: dict[str, Any], told: str) -> None:

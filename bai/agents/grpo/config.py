@@ -17,7 +17,6 @@ each with the setting to use instead.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,6 +24,7 @@ from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.util.debug import log_once
 
+from bai.agents.grpo.names import INERT, expect_settings
 from bai.agents.grpo.settings import SETTING_NAMES, GRPOSettings
 from bai.envs.base import MAX_TEXT
 from bai.envs.spaces import UnicodeText
@@ -34,38 +34,6 @@ if TYPE_CHECKING:
     from ray.rllib.core.learner.learner import Learner
 
 __all__ = ["GRPOConfig"]
-
-_INERT = {
-    "gamma": "rewards of a trajectory are summed",
-    "train_batch_size": "use prompts_per_step and group_size",
-    "_train_batch_size_per_learner": "use prompts_per_step and group_size",
-    "minibatch_size": "use micro_batch_tokens and steps_per_batch",
-    "shuffle_batch_per_epoch": "use shuffle",
-    "grad_clip_by": "gradients are clipped by their global norm",
-    "rollout_fragment_length": "episodes are always whole",
-    "batch_mode": "episodes are always whole",
-    "num_envs_per_env_runner": "use env_concurrency",
-    "gym_env_vectorize_mode": "use env_concurrency",
-    "explore": "use temperature",
-    "clip_rewards": "shape rewards with bai.rewards",
-    "clip_actions": "actions are text",
-    "normalize_actions": "actions are text",
-    "observation_filter": "observations are text",
-    "compress_observations": "observations are text",
-    "evaluation_interval": "evaluate checkpoints with `bai eval`",
-    "evaluation_num_env_runners": "evaluate checkpoints with `bai eval`",
-    "restart_failed_sub_environments": "the rollout replaces failed environments and counts them",
-    "ignore_env_runner_failures": "use max_lost_fraction and max_runner_deaths",
-    "max_num_env_runner_restarts": "use max_runner_deaths",
-    "use_env_runner_state_server": "weights are pushed and acknowledged",
-    "min_time_s_per_iteration": "an iteration is one step",
-    "min_train_timesteps_per_iteration": "an iteration is one step",
-    "min_sample_timesteps_per_iteration": "an iteration is one step",
-    "log_gradients": "the norm of the gradient is always logged",
-    "num_aggregator_actors_per_learner": "batches are built by the driver",
-    "count_steps_by": "steps are tokens",
-}
-"""RLlib's settings without effect here, and what to do instead."""
 
 _PASSED_ON = ("learner_class",)
 """Arguments of RLlib's ``training()`` that keep their meaning."""
@@ -118,9 +86,8 @@ class GRPOConfig(AlgorithmConfig):
             ConfigError: There is no such option, or it has no effect in GRPO.
         """
         passed_on = {name: options.pop(name) for name in (*_PASSED_ON, *_LEGACY) if name in options}
+        expect_settings(options)
         for name, value in options.items():
-            if name not in SETTING_NAMES:
-                raise ConfigError(_unknown(name))
             setattr(self, name, value)
         super().training(**passed_on)
         return self
@@ -164,7 +131,7 @@ class GRPOConfig(AlgorithmConfig):
             self._refuse_inert()
 
     def _refuse_inert(self) -> None:
-        for name, instead in _INERT.items():
+        for name, instead in INERT.items():
             if getattr(self, name) != _RLLIB_DEFAULTS[name]:
                 raise ConfigError(f"{name.lstrip('_')}={getattr(self, name)!r} has no effect in GRPO: {instead}")
 
@@ -202,12 +169,4 @@ class GRPOConfig(AlgorithmConfig):
         return bool(self.num_env_runners == 0 and self.num_learners == 0)
 
 
-def _unknown(name: str) -> str:
-    if name in _INERT:
-        return f"{name} has no effect in GRPO: {_INERT[name]}"
-    close = difflib.get_close_matches(name, SETTING_NAMES, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"GRPO has no option {name!r}{hint}"
-
-
-_RLLIB_DEFAULTS = {name: getattr(AlgorithmConfig(), name) for name in _INERT}
+_RLLIB_DEFAULTS = {name: getattr(AlgorithmConfig(), name) for name in INERT}

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bai.errors import ConfigError
+from bai.errors import CheckpointError, ConfigError
 from bai.policy import Policy
 
-__all__ = ["make_policy", "model_folder"]
+__all__ = ["expect_model", "make_policy", "model_folder"]
 
 _FORMS = "checkpoint:DIR, hf:DIR, openai:URL#MODEL, oracle, empty, repair or repair:POLICY"
 
@@ -44,9 +44,11 @@ def make_policy(spec: str, **options: Any) -> Policy:
 
         return EmptyPolicy(**options)
     if kind in ("checkpoint", "hf") and rest:
+        folder = expect_model(_folder(kind, rest))  # before what takes seconds to import
+
         from bai.agents.policies.local import LocalPolicy
 
-        return LocalPolicy.from_directory(_folder(kind, rest), name=spec, **options)
+        return LocalPolicy.from_directory(folder, name=spec, **options)
     if kind == "openai" and rest:
         from bai.agents.policies.endpoint import EndpointPolicy
 
@@ -63,6 +65,18 @@ def _repair(spec: str, inner: str, options: Mapping[str, Any]) -> Policy:
     others = {name: value for name, value in options.items() if inner and name not in fields}
     config = RepairConfig(**{name: value for name, value in options.items() if name not in others})
     return RepairAgent(config, make_policy(inner, **others) if inner else None, name=spec)
+
+
+def expect_model(folder: Path) -> Path:
+    """Passes a directory that may hold a model.
+
+    Raises:
+        CheckpointError: It is not there, or has no ``config.json``.
+    """
+    if not (folder / "config.json").is_file():
+        found = "has none" if folder.is_dir() else "is no directory"
+        raise CheckpointError(f"expected a model directory with a config.json; {folder} {found}")
+    return folder
 
 
 def model_folder(spec: str) -> Path | None:

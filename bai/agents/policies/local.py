@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from bai.agents.policies.chat import ChatFormat
 from bai.agents.policies.cut import cut_after_stop
+from bai.agents.policies.factory import expect_model
 from bai.errors import CheckpointError, ContextOverflow
 from bai.models.decoding import Decoder, Sample, StopFinder
 from bai.policy import Completion, Context, Policy, Sampling
@@ -79,9 +80,7 @@ class LocalPolicy(Policy):
 
         import bai.models  # noqa: F401 - registers our model types
 
-        folder = Path(path)
-        if not (folder / "config.json").is_file():
-            raise CheckpointError(f"expected a model directory with a config.json; {folder} has none")
+        folder = expect_model(Path(path))
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=dtype).to(device).eval()

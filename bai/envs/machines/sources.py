@@ -17,7 +17,7 @@ from bai.envs.machines.cache import make_once
 from bai.envs.repository.tree import Tree
 from bai.errors import ConfigError, DataError, MissingDependency
 
-__all__ = ["Sources", "run_git"]
+__all__ = ["Sources", "expect_repos", "run_git"]
 
 TEMPLATE_FIELD = "{repo}"
 _AS_STORED = "* -text -eol -ident -filter -working-tree-encoding -export-ignore -export-subst\n"
@@ -42,15 +42,11 @@ class Sources:
     def __init__(self, repos: str | os.PathLike[str] | None, cache: Path) -> None:
         self._cache = cache
         self._template = self._folder = None
-        if repos is None:
-            return
-        text = os.fspath(repos)
-        if TEMPLATE_FIELD in text:
-            self._template = text
-        elif Path(text).is_dir():
-            self._folder = Path(text)
-        else:
-            raise ConfigError(f"repos is a directory of clones or a URL with {TEMPLATE_FIELD} in it; got {text!r:.200}")
+        expect_repos(repos)
+        if repos is not None and TEMPLATE_FIELD in os.fspath(repos):
+            self._template = os.fspath(repos)
+        elif repos is not None:
+            self._folder = Path(repos)
 
     def tree(self, repo: str, commit: str) -> Tree:
         """Gives the files of a commit as they are stored in it.
@@ -76,7 +72,8 @@ class Sources:
             return self._clone(repo, self._template.replace(TEMPLATE_FIELD, repo))
         if self._folder is None:
             raise DataError(
-                f"no source of {repo}: name a directory of clones, or a URL with {TEMPLATE_FIELD}, as repos"
+                f"no source of {repo}: give repos=..., a directory of clones or a URL with {TEMPLATE_FIELD} in it (on "
+                f"the command line --env-arg repos=..., or --repos of bai tasks check)"
             )
         tried = list(_names(repo))
         for name in tried:
@@ -93,6 +90,20 @@ class Sources:
                 raise DataError(f"{repo} cannot be cloned from {url}: {error}") from error
 
         return make_once(self._cache / "mirrors" / f"{repo.replace('/', '__')}.git", clone)
+
+
+def expect_repos(repos: str | os.PathLike[str] | None) -> None:
+    """Passes None, the path of a directory, and a URL with ``{repo}`` in it.
+
+    Raises:
+        ConfigError: It is none of them.
+    """
+    if repos is None or TEMPLATE_FIELD in os.fspath(repos) or Path(repos).is_dir():
+        return
+    found = "is no directory" if Path(repos).exists() else "does not exist"
+    raise ConfigError(
+        f"repos is a directory of clones or a URL with {TEMPLATE_FIELD} in it; {os.fspath(repos)!r:.200} {found}"
+    )
 
 
 def run_git(*arguments: str, folder: Path | None = None, environment: dict[str, str] | None = None) -> bytes:

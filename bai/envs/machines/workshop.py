@@ -159,7 +159,8 @@ class LocalWorkshop(Workshop):
         except SandboxUnavailable as error:
             if task.image is None:
                 raise
-            raise SandboxUnavailable(f"{error}; {self._why_no_image(task)}") from error
+            how = "docs/repair_tasks.md says how to choose tasks that need no image"
+            raise SandboxUnavailable(f"{error}; {self._why_no_image(task)}; {how}") from error
 
     def _why_no_image(self, task: RepairTask) -> str:
         if task.image is None:

@@ -14,7 +14,7 @@ from typing import Literal
 from bai.envs.machines.base import Machine
 from bai.envs.notebooks.outputs import Output, read_outputs
 from bai.envs.notebooks.packages import site_inside
-from bai.envs.sandbox.base import CallResult, Limits, LoadedModule, Sandbox
+from bai.envs.sandbox.base import MIB, CallResult, Limits, LoadedModule, Sandbox
 from bai.errors import CannotFork, SandboxDied
 
 __all__ = ["CellResult", "Nursery", "Shell"]
@@ -145,14 +145,24 @@ class Nursery:
 
     def _pristine(self) -> LoadedModule:
         if self._first is None:
-            self._sandbox = self._sandbox or self.machine.make_sandbox(self.limits)
-            first = self._sandbox.load(_SOURCE, wall_s=LOAD_S)
-            made = first.call("open_shell", (site_inside(self.machine), list(PRELOADED)), wall_s=LOAD_S)
-            if made.status != "returned":
+            try:
+                self._first = self._loaded()
+            except SandboxDied as error:
                 self.close()
-                raise SandboxDied(f"no shell can be made: {made.status} {made.exception} {made.message}")
-            self._first = first
+                given = self.limits.memory_bytes // MIB
+                raise SandboxDied(
+                    f"no shell can be made with {given} MiB of memory (memory_mb), of which its libraries alone take "
+                    f"100 to 200: {error}"
+                ) from error
         return self._first
+
+    def _loaded(self) -> LoadedModule:
+        self._sandbox = self._sandbox or self.machine.make_sandbox(self.limits)
+        first = self._sandbox.load(_SOURCE, wall_s=LOAD_S)
+        made = first.call("open_shell", (site_inside(self.machine), list(PRELOADED)), wall_s=LOAD_S)
+        if made.status != "returned":
+            raise SandboxDied(" ".join(filter(None, (made.status, made.exception, made.message))))
+        return first
 
     def close(self) -> None:
         """Ends the sandbox; shells that are out live on."""

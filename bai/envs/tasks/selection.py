@@ -45,8 +45,11 @@ def filtered(tasks: FiniteTaskSet[T], wanted: dict[str, Any]) -> FiniteTaskSet[T
     """
     kept = [task for task in tasks if all(_has(task, field, value) for field, value in wanted.items())]
     if not kept:
-        there = {field: sorted({str(task.metadata.get(field)) for task in tasks}) for field in wanted}
-        raise ConfigError(f"task set {tasks.name!r} has no task with {wanted}; it has {there}")
+        there = {field: {repr(task.metadata[field]) for task in tasks if field in task.metadata} for field in wanted}
+        lacking = " and no ".join(field for field, values in there.items() if not values)
+        held = "; ".join(f"{field}: {', '.join(sorted(values, key=_by_size))}" for field, values in there.items())
+        told = f"its tasks have no {lacking}" if lacking else f"it has {held}"
+        raise ConfigError(f"task set {tasks.name!r} has no task with {wanted}; {told}")
     return FiniteTaskSet(tasks.name, kept)
 
 
@@ -61,6 +64,11 @@ def shuffled(tasks: FiniteTaskSet[T], seed: int) -> FiniteTaskSet[T]:
     listed = list(tasks)
     order = np.random.default_rng(seed).permutation(len(listed))
     return FiniteTaskSet(tasks.name, (listed[int(place)] for place in order))
+
+
+def _by_size(told: str) -> tuple[int, str]:
+    """An order in which 10 comes after 9."""
+    return len(told), told
 
 
 def _has(task: Task, field: str, value: Any) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bai.envs.tools.base import Tool, ToolSource
@@ -21,6 +23,7 @@ T = TypeVar("T")
 
 _MOST_TOOLS = 1_000
 _MOST_PAGES = 100
+_COMPLAINT_BYTES = 4096
 _UNBOUND = re.compile(r'"patternProperties"|"\$ref": "(?!#)')
 """What a schema written as JSON holds where our check cannot bound it: patterns of names, references out of it."""
 _PING_S = 5.0
@@ -41,6 +44,7 @@ class MCPSource(ToolSource):
 
     Args:
         command: The program and its arguments.
+        name: What the user calls it, for messages; its command where it is left out.
         env: Variables on top.
         start_s: Seconds for starting and telling the tools.
         call_s: Seconds for a call.
@@ -53,6 +57,7 @@ class MCPSource(ToolSource):
         self,
         *,
         command: Sequence[str],
+        name: str = "",
         env: Mapping[str, str] | None = None,
         start_s: float = 30.0,
         call_s: float = 10.0,
@@ -62,6 +67,7 @@ class MCPSource(ToolSource):
         if not 0 < start_s <= 3600 or not 0 < call_s <= 3600:
             raise ConfigError(f"expected seconds above 0, at most an hour; got {start_s!r} and {call_s!r}")
         self._command, self._env = list(command), dict(env or {})
+        self._name = name or shlex.join(self._command)
         self._start_s, self._call_s = start_s, call_s
         self._link: _Link | None = None
         self._tools: tuple[Tool, ...] | None = None
@@ -73,7 +79,7 @@ class MCPSource(ToolSource):
 
     def _started(self) -> _Link:
         if self._link is None:
-            self._link = _Link(self._command, self._env, self._start_s)
+            self._link = _Link(self._name, self._command, self._env, self._start_s)
         return self._link
 
     def begin(self, setup: Any) -> None:
@@ -106,7 +112,7 @@ class MCPSource(ToolSource):
 class _Link:
     """A server's process and the session with it, which live in an event loop in a thread of their own."""
 
-    def __init__(self, command: list[str], env: dict[str, str], start_s: float) -> None:
+    def __init__(self, name: str, command: list[str], env: dict[str, str], start_s: float) -> None:
         try:
             from anyio.from_thread import start_blocking_portal
             from mcp import Client, StdioServerParameters, stdio_client
@@ -116,15 +122,15 @@ class _Link:
         self._dead = ""
         self._stack = ExitStack()
         try:
-            silent = self._stack.enter_context(Path("/dev/null").open("w"))  # noqa: SIM115 - closed with the stack
+            told = self._stack.enter_context(_Complaints())
             self._portal: BlockingPortal = self._stack.enter_context(start_blocking_portal())
             given = StdioServerParameters(command=command[0], args=command[1:], env=env)
-            client = Client(stdio_client(given, errlog=silent), read_timeout_seconds=start_s, cache=None)
+            client = Client(stdio_client(given, errlog=told.file), read_timeout_seconds=start_s, cache=None)
             self._client: Any = self._stack.enter_context(self._portal.wrap_async_context_manager(client))
             self.tools = self._list(start_s)
         except Exception as error:
             self._stack.close()
-            raise InfraError(f"the MCP server {command[0]!r} did not start: {_reason(error)}") from error
+            raise InfraError(f"the MCP server {name!r} did not start: {_reason(error)}{told.last()}") from error
 
     def _await(self, ask: Callable[[], Awaitable[T]], seconds: float) -> T:
         import anyio
@@ -182,6 +188,34 @@ class _Link:
             self._stack.close()
         except Exception as error:  # a server that died tears its session down loudly
             self._dead = self._dead or _reason(error)
+
+
+class _Complaints:
+    """The end of what a server writes to standard error, read in a thread so that it never waits for a reader."""
+
+    def __init__(self) -> None:
+        self._end = b""
+
+    def __enter__(self) -> _Complaints:
+        reading, writing = os.pipe()
+        self.file = os.fdopen(writing, "w")
+        self._reader = Thread(target=self._read, args=(reading,), daemon=True)
+        self._reader.start()
+        return self
+
+    def _read(self, reading: int) -> None:
+        with os.fdopen(reading, "rb", buffering=0) as stream:
+            while part := stream.read(_COMPLAINT_BYTES):
+                self._end = (self._end + part)[-_COMPLAINT_BYTES:]
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+        self._reader.join(_PING_S)  # longer only where what the server started lives on
+
+    def last(self) -> str:
+        """Gives the last lines as the end of a sentence, once the server has ended; empty where it wrote none."""
+        lines = [line.strip() for line in self._end.decode("utf-8", "replace").splitlines() if line.strip()]
+        return f"; it said: {' / '.join(lines[-3:])}"[:600] if lines else ""
 
 
 def _reason(error: BaseException) -> str:

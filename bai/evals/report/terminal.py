@@ -41,7 +41,7 @@ def print_trajectory(trajectory: Trajectory, console: Console, *, position: str 
     )
     console.print(heading)
     for part in _turns(trajectory):
-        console.print(part)
+        console.print(part, soft_wrap=False)  # a frame cuts off what would overflow: fold it, so that all of it shows
     console.print(_finding(trajectory))
 
 
@@ -58,7 +58,8 @@ def _turns(trajectory: Trajectory) -> Iterator[RenderableType]:
 def _finding(trajectory: Trajectory) -> RenderableType:
     lines = []
     if trajectory.verdict is not None:
-        lines.append(Text(f"verdict: {trajectory.verdict.status}: {visible(trajectory.verdict.detail, 2_000)}"))
+        detail = f": {visible(trajectory.verdict.detail, 2_000)}" if trajectory.verdict.detail else ""
+        lines.append(Text(f"verdict: {trajectory.verdict.status}{detail}"))
     if trajectory.error is not None:
         lines.append(Text(f"lost to a fault of the machinery: {visible(trajectory.error, 2_000)}", style="magenta"))
     if trajectory.reward_terms:

@@ -80,6 +80,12 @@ def test_unknown_settings_are_refused() -> None:
         GRPOConfig().training(gamma=0.9)
     with pytest.raises(ConfigError, match="use prompts_per_step"):
         GRPOConfig().training(train_batch_size=9)
+    with pytest.raises(ConfigError, match="no option 'learning_rate'; did you mean 'lr'"):
+        GRPOConfig().training(learning_rate=1)
+    with pytest.raises(
+        ConfigError, match=r"give it to learners\(\), as TrainConfig.num_gpus_per_learner, or by --gpus"
+    ):
+        GRPOConfig().training(num_gpus_per_learner=1)
 
 
 @pytest.mark.parametrize(

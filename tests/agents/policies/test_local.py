@@ -132,7 +132,7 @@ def test_a_broken_directory_is_refused(tmp_path, model_dir):
     """Absent, truncated or foreign: one sentence that names the directory."""
     with pytest.raises(CheckpointError, match="device"):
         LocalPolicy.from_directory(model_dir, device="abacus")
-    with pytest.raises(CheckpointError, match="none"):
+    with pytest.raises(CheckpointError, match="is no directory"):
         LocalPolicy.from_directory(tmp_path / "nowhere")
     broken = tmp_path / "broken"
     broken.mkdir()

@@ -81,7 +81,7 @@ def test_an_unreachable_repository_is_said(tmp_path: Path, needs_git: None) -> N
 
 def test_no_source_is_said(tmp_path: Path) -> None:
     """Without repos, what would help is named."""
-    with pytest.raises(DataError, match="name a directory of clones, or a URL"):
+    with pytest.raises(DataError, match=r"give repos=\.\.\., a directory of clones or a URL .*--env-arg repos="):
         Sources(None, tmp_path).tree("owner/name", "0" * 40)
 
 

@@ -191,7 +191,7 @@ def test_arguments_are_checked_when_they_are_given(cache: Path, options: dict[st
 def test_a_public_repository_without_source_is_said(small: Small, cache: Path) -> None:
     """Without repos, what would help is named; without a specification, what is described."""
     workshop = _workshop(cache)
-    with pytest.raises(DataError, match="as repos"):
+    with pytest.raises(DataError, match=r"give repos="):
         workshop.tree(small.task(repo="pallets/flask", version="2.3"))
     with pytest.raises(SandboxUnavailable, match="is not described"):
         workshop.machine(small.task(repo="owner/unknown"))

@@ -17,7 +17,7 @@ from gymnasium.utils.env_checker import check_env
 from bai.envs.notebook import NotebookEnv
 from bai.envs.tasks.notebook import NotebookTask
 from bai.envs.tasks.tables import FAMILIES, TablesTaskSet
-from bai.errors import CannotFork, ConfigError, InfraError, MissingDependency, TaskNotFound
+from bai.errors import CannotFork, ConfigError, InfraError, MissingDependency, SandboxDied, TaskNotFound
 
 MakeEnv = Callable[..., NotebookEnv]
 CellOf = Callable[[str], str]
@@ -116,6 +116,11 @@ class TestGymnasium:
         """With what was expected."""
         with pytest.raises(ConfigError, match=r"must be|must have"):
             NotebookEnv(**options)
+
+    def test_too_little_memory_is_named(self, make_env: MakeEnv) -> None:
+        """Where not even the libraries fit, it is said which argument gives how much."""
+        with pytest.raises(SandboxDied, match=r"with 20 MiB of memory \(memory_mb\)"):
+            make_env(memory_mb=20).reset(seed=0)
 
     def test_what_is_not_installed_is_named(self, make_env: MakeEnv) -> None:
         """At the first reset, with the command that installs it."""

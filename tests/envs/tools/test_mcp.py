@@ -127,6 +127,16 @@ def test_a_server_that_does_not_start_is_a_fault_of_the_machinery(command: list[
     source.close()
 
 
+def test_why_a_server_did_not_start_is_told(tmp_path: Path) -> None:
+    """The name that the user gave it, and the last that it wrote to standard error, however much that was."""
+    script = tmp_path / "notes.py"
+    script.write_text("import sys\nsys.stderr.write('x' * 300_000 + '\\n')\nraise ImportError('no such library')\n")
+    env = gym.make("bai/ToolUse-v0", mcp={"notes": [sys.executable, str(script)]}, sandbox="process")
+    with pytest.raises(InfraError, match=r"the MCP server 'notes' did not start: .*ImportError: no such library"):
+        env.reset(seed=0)
+    env.close()
+
+
 @pytest.mark.parametrize("command", ["server", [], [1]])
 def test_commands_that_are_none(command: object) -> None:
     """A command is a list of texts."""
