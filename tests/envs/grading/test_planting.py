@@ -190,11 +190,14 @@ def test_a_name_is_part_of_no_other(seed: int) -> None:
         "class TestIt:\n    __test__ = False\n\n    def test_a(self):\n        pass\n",
         "class TestIt:\n    def __init__(self):\n        pass\n\n    def test_a(self):\n        pass\n",
         "import inspect\n\n\ndef test_a():\n    assert inspect.currentframe().f_lineno == 5\n",
+        "import traceback\n\n\ndef test_a():\n    assert 'line 5' in traceback.format_exc()\n",
+        "def pytest_generate_tests(metafunc):\n    pass\n\n\ndef test_a():\n    pass\n",
+        "class TestIt:\n    def test_a(self):\n        pass\n\n\nclass TestIt:\n    def test_b(self):\n        pass\n",
         "\ufeffdef test_a():\n    pass\n",
     ],
 )
 def test_where_none_can_stand(source: str) -> None:
-    """No test, a file that cannot be read, marks for all of a scope, arguments for all of a class, heirs, or lines."""
+    """No test, no file to be read, marks for a scope, arguments made for each test, heirs, a name twice, or lines."""
     assert plant(source.encode(), rng(0), (), wanted=anywhere, repeatable=anywhere) is None
 
 
@@ -233,6 +236,42 @@ def test_only_what_can_be_called_again_is_called() -> None:
         (node,) = (n for n in ast.walk(ast.parse(found.source)) if getattr(n, "name", "") == found.word)
         seen |= set(re.findall(r"\b(discount|poll|next|ITEMS)\b", ast.unparse(node)))
     assert seen == {"discount"}
+
+
+AWAITS = """import unittest
+from shop import discount, total
+
+
+async def later(price):
+    return price
+
+
+class TestDiscount(unittest.IsolatedAsyncioTestCase):
+    async def test_discount(self):
+        self.assertEqual(discount(await later(200), 10), 180)
+        self.assertEqual(total([price async for price in later()]), 3)
+
+
+def test_plain():
+    assert discount(50, 0) == (lambda: 50)
+    assert discount(50, 0) == (1 if discount else 2)
+"""
+
+
+@given(seed=seeds)
+def test_what_only_some_functions_may_hold_is_not_called(seed: int) -> None:
+    """A coroutine's code stays in coroutines; what takes parentheses in a comparison gets them: the file compiles."""
+    found = planted(AWAITS, seed)
+    compile(found.source, "test_shop.py", "exec", dont_inherit=True)
+    (node,) = (n for n in ast.walk(ast.parse(found.source)) if getattr(n, "name", "") == found.word)
+    assert "discount(50, 0)" in ast.unparse(node)
+
+
+def test_only_what_is_unittests_uses_its_assertions() -> None:
+    """A plain class with an assertion of its own has no other."""
+    plain = "class TestIt:\n    def test_a(self):\n        self.assert_ok(3)\n"
+    for seed in range(20):
+        assert "self.assertEqual" not in planted(plain, seed).source.decode()
 
 
 @pytest.mark.parametrize(("selection", "kept"), [("discount", True), ("not of", True), ("total", False)])
@@ -290,6 +329,10 @@ class TestSentinels:
             ("-qx --tb=short", "", True),
             ("--maxfail=1", "", True),
             ("", "[pytest]\naddopts = -ra\n    -x\n", True),
+            ("", "[pytest]\naddopts: -x\n", True),
+            ("", '[pytest]\naddopts = [\n"-ra",\n"-x",\n]\n', True),
+            ("--sw", "", True),
+            ("--stepwise", "", True),
             ("-o addopts=", "[pytest]\naddopts = -x\n", False),
             ("-rx -p no:xdist -n 2", "[pytest]\naddopts = -ra\n", False),
         ],
@@ -299,17 +342,28 @@ class TestSentinels:
     ) -> None:
         """Else it would stop before the others; whether it does, its options say, or the project's settings."""
         run = TestRun(command=f"pytest {options}", targets=("tests/test_discount.py",))
-        tree = self.tree(**{"tests/test_discount": FUNCTIONS}).changed({"pytest.ini": Entry(data=settings.encode())})
-        sentinel = make_sentinel(make_repair(run=run), tree, rng(0))
-        assert ("tests/test_discount.py" not in sentinel.files) is stops
-        if stops:
-            assert sentinel.targets == ("tests/test_discount.py", f"tests/{sentinel.word}.py")
+        for name in ("pytest.ini", ".pytest.ini", "pytest.toml", "setup.cfg"):
+            tree = self.tree(**{"tests/test_discount": FUNCTIONS}).changed({name: Entry(data=settings.encode())})
+            sentinel = make_sentinel(make_repair(run=run), tree, rng(0))
+            assert ("tests/test_discount.py" not in sentinel.files) is stops
+            if stops:
+                assert sentinel.targets == ("tests/test_discount.py", f"tests/{sentinel.word}.py")
 
-    def test_a_selection_by_name_meets_it(self, make_repair: Make) -> None:
-        """Its name holds that of a test which must pass."""
-        run = TestRun(command="pytest -k 'discount and not slow'", targets=("tests/test_discount.py",))
+    @pytest.mark.parametrize(("before", "stops"), [("export PYTEST_ADDOPTS='-q -x'", True), ("set -x", False)])
+    def test_what_is_run_before_may_say_so_too(self, before: str, stops: bool, make_repair: Make) -> None:
+        """In pytest's variable; the options of other commands are none of its."""
+        run = TestRun(command="pytest", targets=("tests/test_discount.py",), before=(before,))
         sentinel = make_sentinel(make_repair(run=run), self.tree(**{"tests/test_discount": FUNCTIONS}), rng(0))
-        assert sentinel.word.startswith("test_discount_")
+        assert ("tests/test_discount.py" not in sentinel.files) is stops
+
+    @pytest.mark.parametrize("options", ["-k 'discount and not slow'", "-kdiscount", "-vk discount", "-x -k discount"])
+    def test_a_selection_by_name_meets_it(self, options: str, make_repair: Make) -> None:
+        """Its name holds that of a test which must pass, in a file of its own too."""
+        run = TestRun(command=f"pytest {options}", targets=("tests/test_discount.py",))
+        for head in ("", "pytestmark = []\n"):
+            tree = self.tree(**{"tests/test_discount": head + FUNCTIONS})
+            sentinel = make_sentinel(make_repair(run=run), tree, rng(0))
+            assert sentinel.word.startswith("test_discount_")
 
     def test_labels_of_djangos(self, make_repair: Make) -> None:
         """A method in the module of a label; or, where no class takes one, a module of its own beside it."""
