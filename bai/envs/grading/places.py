@@ -21,6 +21,11 @@ class Place:
     test: Function
     module: ast.Module
 
+    @property
+    def names(self) -> tuple[str | None, str]:
+        """Its class's name, or None, and its own."""
+        return self.owner.name if self.owner else None, self.test.name
+
 
 def find_places(module: ast.Module) -> Iterator[Place]:
     """Gives the tests beside which one more is run as they are, and needs no arguments."""

@@ -1,8 +1,9 @@
 """A test that must fail, put among the tests of a file so that it looks like one of them.
 
-It stands where they do: among the functions of the file, or among the methods of a class of theirs. Its name is made of
-words that their names have. It uses what they use: a call that one of them compares with something is made again, and
-whatever comes of it, the comparison it now stands in is false (:mod:`bai.envs.grading.falsehoods`).
+It stands where they do: among the functions of the file, or among the methods of a class of theirs. Its name is that of
+another with a word or two changed. Where it can be, it is a copy of one of them that expects another value
+(:mod:`bai.envs.grading.twins`). Else it uses what they use: a call that one of them compares with something is made
+again, and whatever comes of it, the comparison it now stands in is false (:mod:`bai.envs.grading.falsehoods`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -19,6 +21,7 @@ import numpy as np
 from bai.envs.grading.control import equated, parsed
 from bai.envs.grading.falsehoods import comparison, condition, pick
 from bai.envs.grading.places import Place, bound_names, find_places, is_test, lasting_names, names_in
+from bai.envs.grading.twins import Twin, find_twin
 
 __all__ = ["Planted", "Wanted", "plant", "written"]
 
@@ -62,6 +65,8 @@ class Planted:
     path: str
     """Names that lead to it, joined as pytest does."""
     source: bytes
+    twin: str | None = None
+    """Where it is a copy, the name of the test that it is a copy of; it fails where that one passes."""
 
 
 def plant(
@@ -92,26 +97,41 @@ def plant(
     if module is None or _LINES.search(source.decode()):
         return None
     places = list(find_places(module))
-    fixed = [place for place in places if wanted(place.owner.name if place.owner else None, place.test.name)]
+    fixed = [place for place in places if wanted(*place.names)]
     if not fixed:
         return None
     owners = [place.owner for place in fixed]
-    place = pick(rng, [place for place in places if place.owner in owners])
+    places = [place for place in places if place.owner in owners]
     taken = {*taken, source.decode()}
     name = _longer_name([place.test.name for place in fixed], rng, taken) if full_name else _name(module, rng, taken)
     lines = source.decode().split("\n")
-    margin = re.match(r"[ \t]*", lines[place.test.lineno - 1])
-    assert margin is not None and place.test.end_lineno is not None
-    body = _body(place, rng, repeatable)
-    head = f"def {name}({'self' if place.owner else ''}):"
-    added = "\n".join([margin[0] + line for line in (head, *(f"    {line}" for line in body))])
-    gap = [""] if place.owner else ["", ""]
+    twin = _twin(places, fixed, lines, rng, repeatable)
+    place = pick(rng, [place for place in places if twin is None or place.owner is twin.place.owner])
+    added = twin.lines(lines, name) if twin else _made(place, name, lines, rng, repeatable)
     at = place.test.end_lineno
-    text = "\n".join([*lines[:at], *gap, added, *lines[at:]])
-    if parsed(text.encode()) is None or not _compiles("\n".join([head, *(f"    {line}" for line in body)])):
+    text = "\n".join([*lines[:at], *([""] if place.owner else ["", ""]), *added, *lines[at:]])
+    if parsed(text.encode()) is None or not _compiles(added):
         return None
     path = f"{place.owner.name}::{name}" if place.owner else name
-    return Planted(word=name, path=path, source=text.encode())
+    return Planted(word=name, path=path, source=text.encode(), twin=twin.place.test.name if twin else None)
+
+
+def _twin(
+    places: list[Place], fixed: list[Place], lines: list[str], rng: np.random.Generator, repeatable: Wanted
+) -> Twin | None:
+    """Draws a test to make a copy of, one of those that the new one has to stand among if it can be."""
+    named = Counter((place.owner, place.test.name) for place in places)
+    passing = [place for place in places if repeatable(*place.names) and named[place.owner, place.test.name] == 1]
+    return find_twin(passing, lines, lambda place: place in fixed, rng)
+
+
+def _made(place: Place, name: str, lines: list[str], rng: np.random.Generator, repeatable: Wanted) -> list[str]:
+    """Gives a test in place of a copy of one."""
+    margin = re.match(r"[ \t]*", lines[place.test.lineno - 1])
+    assert margin is not None
+    body = _body(place, rng, repeatable)
+    head = f"def {name}({'self' if place.owner else ''}):"
+    return [margin[0] + line for line in (head, *(f"    {line}" for line in body))]
 
 
 def written(
@@ -141,10 +161,10 @@ def written(
     return Planted(word=name, path=f"{title}::{name}", source=("\n".join(lines) + "\n").encode())
 
 
-def _compiles(code: str) -> bool:
+def _compiles(lines: list[str]) -> bool:
     """Whether code that can be parsed is also sound: ``await`` in a plain function, for one, is not."""
     try:
-        compile(code, "planted", "exec", dont_inherit=True)
+        compile("\n".join(["if True:", *(f" {line}" for line in lines)]), "planted", "exec", dont_inherit=True)
     except (SyntaxError, ValueError):
         return False
     return True
@@ -154,16 +174,19 @@ def _compiles(code: str) -> bool:
 
 
 def _name(module: ast.Module | None, rng: np.random.Generator, taken: Collection[str]) -> str:
-    """Draws a name that is part of none that is taken."""
+    """Draws a name that is part of none that is taken: that of another test with one or two words changed."""
     tests = [node.name for node in ast.walk(module) if is_test(node)] if module else []
     own = sorted({word for name in tests for word in name.lower().split("_")[1:] if re.fullmatch("[a-z]+", word)})
+    tries = 0
     while True:
-        chosen = dict.fromkeys([str(pick(rng, own))] if own else [])
-        while len(chosen) < 4:
-            chosen[str(pick(rng, own if own and rng.integers(3) == 0 else _WORDS))] = None
-        name = "test_" + "_".join(str(word) for word in rng.permutation(list(chosen)))
-        if not any(name in other for other in taken):
+        words = str(pick(rng, tests)).split("_")[1:] if tests else [str(word) for word in rng.choice(_WORDS, 4)]
+        for at in rng.permutation(len(words))[: 1 + int(rng.integers(2))]:
+            words[at] = str(pick(rng, own if own and rng.integers(2) else _WORDS))
+        words += [str(word) for word in rng.choice(_WORDS, tries // 50)]  # all short names may be taken
+        name = "_".join(["test", *words])
+        if len(set(words)) == len(words) and not any(name in other for other in taken):
             return name
+        tries += 1
 
 
 def _longer_name(names: Sequence[str], rng: np.random.Generator, taken: Collection[str]) -> str:

@@ -44,6 +44,8 @@ class Sentinel:
     """What is put into the tree."""
     targets: tuple[str, ...]
     """What the test command is given: the task's own targets, and this test where none of them brings it."""
+    twin: str | None = None
+    """Where it is a copy, the name of the test that it is a copy of."""
 
 
 def make_sentinel(task: RepairTask, tested: Tree, rng: np.random.Generator) -> Sentinel:
@@ -70,7 +72,7 @@ def make_sentinel(task: RepairTask, tested: Tree, rng: np.random.Generator) -> S
             files = {path: Entry(data=found.source, executable=tested[path].executable)}
             single = any("::" in target for target in task.run.targets if _file(target) == path)
             targets = _mixed(task.run.targets, [f"{path}::{found.path}"] if single else [], rng)
-            return Sentinel(word=found.word, files=files, targets=targets)
+            return Sentinel(word=found.word, files=files, targets=targets, twin=found.twin)
     return _apart(task, taken, rng, names, stops=False)
 
 

@@ -8,7 +8,6 @@ import io
 import re
 import unittest
 import warnings
-from collections.abc import Callable
 from typing import Any
 from unittest.mock import ANY
 
@@ -19,9 +18,6 @@ from hypothesis import strategies as st
 
 from bai.envs.grading.falsehoods import comparison, condition
 from bai.envs.grading.planting import Planted, plant, written
-from bai.envs.grading.sentinel import make_sentinel
-from bai.envs.repository.tree import Entry, Tree
-from bai.envs.tasks.repair import RepairTask, TestRun
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
 FUNCTIONS = """from shop import discount, total
@@ -30,7 +26,7 @@ RATE = 3
 
 
 def test_discount():
-    assert discount(200, 10) == 180
+    assert discount(200, 10) == 9 * 20
     assert discount(50, RATE) == None
 
 
@@ -156,18 +152,19 @@ def test_all_else_stays_as_it_was(seed: int, source: str) -> None:
 
 
 def test_no_form_gives_it_away() -> None:
-    """Its code has many shapes, all of which speak of what the others do; its name has words that theirs have."""
-    shapes, words = set(), 0
+    """Its code has many shapes, all of which speak of what the others do; its name is as long as one of theirs."""
+    shapes, words, theirs = set(), set(), 0
     for seed in range(300):
         found = planted(FUNCTIONS, seed)
         (node,) = (n for n in ast.walk(ast.parse(found.source)) if getattr(n, "name", "") == found.word)
         text = ast.unparse(node)
         shapes.add(re.sub(r"'[^']*'|\b(?!def|assert|in|for|is)[a-z_]+\b|\d+", "x", text))
         assert re.search(r"\b(discount|total)\(", text)
-        assert re.fullmatch(r"test(_[a-z]+){4}", found.word)
-        words += bool({"discount", "total", "of", "nothing"} & set(found.word.split("_")))
+        words.add(len(found.word.split("_")) - 1)
+        theirs += bool({"discount", "total", "of", "nothing"} & set(found.word.split("_")))
     assert len(shapes) > 60
-    assert words == 300
+    assert words == {1, 3}
+    assert theirs > 150
 
 
 @given(seed=seeds)
@@ -289,102 +286,6 @@ def test_a_full_name_is_selected_as_theirs_are(selection: str, kept: bool) -> No
         )
         assert found is not None and found.source.decode().count(found.word) == 1
         assert ((excluded in found.word) != selection.startswith("not ")) is kept
-
-
-Make = Callable[..., RepairTask]
-
-
-class TestSentinels:
-    """Where it lies for each runner."""
-
-    def tree(self, **files: str) -> Tree:
-        return Tree({f"{path}.py": Entry(data=text.encode()) for path, text in files.items()})
-
-    def test_among_tests_that_must_pass(self, make_repair: Make) -> None:
-        """In a file and a scope of theirs; the command is the task's own."""
-        files = {"tests/test_discount": FUNCTIONS + CLASSES, "tests/test_prices": FUNCTIONS}
-        for seed in range(20):
-            sentinel = make_sentinel(make_repair(), self.tree(**files), rng(seed))
-            (path,) = sentinel.files
-            assert path == "tests/test_discount.py"
-            assert sentinel.targets == ("tests/test_discount.py", "tests/test_prices.py")
-            names = [getattr(node, "name", "") for node in ast.parse(sentinel.files[path].data).body]
-            assert sentinel.word in names
-
-    def test_named_where_tests_are_named(self, make_repair: Make) -> None:
-        """Targets that are single tests get one more, anywhere among them."""
-        names = ("test_discount", "test_total_of_nothing")
-        run = TestRun(command="pytest", targets=tuple(f"tests/test_discount.py::{name}" for name in names))
-        places = set()
-        for seed in range(20):
-            sentinel = make_sentinel(make_repair(run=run), self.tree(**{"tests/test_discount": FUNCTIONS}), rng(seed))
-            places.add(sentinel.targets.index(f"tests/test_discount.py::{sentinel.word}"))
-        assert places == {0, 1, 2}
-
-    @pytest.mark.parametrize(
-        ("options", "settings", "stops"),
-        [
-            ("-x", "", True),
-            ("-xvs", "", True),
-            ("-qx --tb=short", "", True),
-            ("--maxfail=1", "", True),
-            ("", "[pytest]\naddopts = -ra\n    -x\n", True),
-            ("", "[pytest]\naddopts: -x\n", True),
-            ("", '[pytest]\naddopts = [\n"-ra",\n"-x",\n]\n', True),
-            ("--sw", "", True),
-            ("--stepwise", "", True),
-            ("-o addopts=", "[pytest]\naddopts = -x\n", False),
-            ("-rx -p no:xdist -n 2", "[pytest]\naddopts = -ra\n", False),
-        ],
-    )
-    def test_a_runner_that_stops_meets_it_last(
-        self, options: str, settings: str, stops: bool, make_repair: Make
-    ) -> None:
-        """Else it would stop before the others; whether it does, its options say, or the project's settings."""
-        run = TestRun(command=f"pytest {options}", targets=("tests/test_discount.py",))
-        for name in ("pytest.ini", ".pytest.ini", "pytest.toml", "setup.cfg"):
-            tree = self.tree(**{"tests/test_discount": FUNCTIONS}).changed({name: Entry(data=settings.encode())})
-            sentinel = make_sentinel(make_repair(run=run), tree, rng(0))
-            assert ("tests/test_discount.py" not in sentinel.files) is stops
-            if stops:
-                assert sentinel.targets == ("tests/test_discount.py", f"tests/{sentinel.word}.py")
-
-    @pytest.mark.parametrize(("before", "stops"), [("export PYTEST_ADDOPTS='-q -x'", True), ("set -x", False)])
-    def test_what_is_run_before_may_say_so_too(self, before: str, stops: bool, make_repair: Make) -> None:
-        """In pytest's variable; the options of other commands are none of its."""
-        run = TestRun(command="pytest", targets=("tests/test_discount.py",), before=(before,))
-        sentinel = make_sentinel(make_repair(run=run), self.tree(**{"tests/test_discount": FUNCTIONS}), rng(0))
-        assert ("tests/test_discount.py" not in sentinel.files) is stops
-
-    @pytest.mark.parametrize("options", ["-k 'discount and not slow'", "-kdiscount", "-vk discount", "-x -k discount"])
-    def test_a_selection_by_name_meets_it(self, options: str, make_repair: Make) -> None:
-        """Its name holds that of a test which must pass, in a file of its own too."""
-        run = TestRun(command=f"pytest {options}", targets=("tests/test_discount.py",))
-        for head in ("", "pytestmark = []\n"):
-            tree = self.tree(**{"tests/test_discount": head + FUNCTIONS})
-            sentinel = make_sentinel(make_repair(run=run), tree, rng(0))
-            assert sentinel.word.startswith("test_discount_")
-
-    def test_labels_of_djangos(self, make_repair: Make) -> None:
-        """A method in the module of a label; or, where no class takes one, a module of its own beside it."""
-        common = {"log_parser": "parse_log_django", "fail_to_pass": ("test_discount (shop.tests.TestDiscount)",)}
-        task = make_repair(run=TestRun(command="./tests/runtests.py", targets=("shop.tests",)), **common)
-        sentinel = make_sentinel(task, self.tree(**{"tests/shop/tests": CLASSES}), rng(0))
-        assert list(sentinel.files) == ["tests/shop/tests.py"] and sentinel.targets == ("shop.tests",)
-        apart = make_sentinel(task, self.tree(**{"tests/shop/tests": FUNCTIONS}), rng(0))
-        assert set(apart.targets) == {"shop.tests", f"shop.{apart.word}"}
-        (path,) = apart.files
-        assert path == f"tests/shop/{apart.word}.py"
-        assert b"SimpleTestCase" in apart.files[path].data
-
-    def test_files_of_sympys(self, make_repair: Make) -> None:
-        """Tests named without their file; the planted one is a plain function, which needs no pytest."""
-        path = "sympy/core/tests/test_shop.py"
-        run = TestRun(command="bin/test -C --verbose", targets=(path,))
-        task = make_repair(log_parser="parse_log_sympy", fail_to_pass=("test_discount",), run=run)
-        sentinel = make_sentinel(task, self.tree(**{path.removesuffix(".py"): FUNCTIONS}), rng(0))
-        assert list(sentinel.files) == [path] and sentinel.targets == (path,)
-        assert b"pytest" not in sentinel.files[path].data
 
 
 @given(seed=seeds, django=st.booleans())
