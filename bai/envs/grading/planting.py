@@ -1,7 +1,7 @@
 """A test that must fail, put among the tests of a file so that it looks like one of them.
 
 It stands where they do: among the functions of the file, or among the methods of a class of theirs. Its name is that of
-another with a word or two changed. Where it can be, it is a copy of one of them that expects another value
+another with some words changed. Where it can be, it is a copy of one of them that expects another value
 (:mod:`bai.envs.grading.twins`). Else it uses what they use: a call that one of them compares with something is made
 again, and whatever comes of it, the comparison it now stands in is false (:mod:`bai.envs.grading.falsehoods`).
 """
@@ -12,7 +12,7 @@ import ast
 import builtins
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,7 +47,7 @@ _LOCALS = (
     "value",
 )
 _BUILTINS = frozenset(dir(builtins))
-_LINES = re.compile(r"lineno|linecache|getsource|currentframe|stacklevel|traceback|\bline \d|\.py:\d")
+_LINES = re.compile(r"lineno|linecache|getsource|currentframe|stacklevel|traceback|\", line \d|\.py:\d")
 """What tests have that look at numbers of lines, which one more test would move."""
 _LONGEST = 100
 """Characters of a call and what it is compared with."""
@@ -174,19 +174,28 @@ def _compiles(lines: list[str]) -> bool:
 
 
 def _name(module: ast.Module | None, rng: np.random.Generator, taken: Collection[str]) -> str:
-    """Draws a name that is part of none that is taken: that of another test with one or two words changed."""
+    """Draws a name that is part of none that is taken: that of another test with some words changed.
+
+    Most names have a word that no other has, often of something that the file speaks of; so one put in is mostly such.
+    """
     tests = [node.name for node in ast.walk(module) if is_test(node)] if module else []
-    own = sorted({word for name in tests for word in name.lower().split("_")[1:] if re.fullmatch("[a-z]+", word)})
+    own = _words(name.lower().split("_")[1:] for name in tests)
+    said = [getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(module)] if module else []
+    new = [word for word in _words(name.lower().split("_") for name in said) if len(word) > 2 and word not in own]
     tries = 0
     while True:
         words = str(pick(rng, tests)).split("_")[1:] if tests else [str(word) for word in rng.choice(_WORDS, 4)]
-        for at in rng.permutation(len(words))[: 1 + int(rng.integers(2))]:
-            words[at] = str(pick(rng, own if own and rng.integers(2) else _WORDS))
+        for at in rng.permutation(len(words))[: 1 + int(rng.integers(len(words)))]:
+            words[at] = str(pick(rng, pick(rng, [pool for pool in (own, new, new, _WORDS) if pool])))
         words += [str(word) for word in rng.choice(_WORDS, tries // 50)]  # all short names may be taken
         name = "_".join(["test", *words])
         if len(set(words)) == len(words) and not any(name in other for other in taken):
             return name
         tries += 1
+
+
+def _words(names: Iterable[list[str]]) -> list[str]:
+    return sorted({word for parts in names for word in parts if re.fullmatch("[a-z]+", word)})
 
 
 def _longer_name(names: Sequence[str], rng: np.random.Generator, taken: Collection[str]) -> str:
