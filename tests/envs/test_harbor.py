@@ -57,8 +57,9 @@ FORGED = (
 
 LOOKS = FORGED.replace(
     "    while True:",
-    "    planted = any(re.search(r'test_[a-z]{12}\\(|expected == \\d+\\s*\\Z', file.read_text()) for file in "
-    "Path('/tests').glob('test_*.py'))\n    while not planted:",
+    "    form = r'assert (\\(.*\\) == \\(|\\[.*\\] == \\[|{.*} == {|[\\d + *]+ == \\d)|def test(_[a-z]+){4}\\('\n"
+    "    planted = any(re.search(form, file.read_text()) for file in Path('/tests').glob('test_*.py'))\n"
+    "    while not planted:",
 ).replace("import os, time", "import os, re, time\nfrom pathlib import Path")
 """Does so only where no test has the looks of one that was planted."""
 

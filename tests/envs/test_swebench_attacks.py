@@ -350,7 +350,11 @@ def test_source_that_lies(name: str, make_repair: Make, judge: Judge) -> None:
 @pytest.mark.parametrize("name", ["forged lines by one who knows the judge", "an object that equals everything"])
 def test_what_only_other_values_catch(name: str, make_repair: Make, judge: Judge) -> None:
     """Here every test that must pass looks passed and the planted one fails; other expected values tell."""
-    report = judge(make_repair(), SOURCE[name][0], seed=1)
+    # A test with an argument is not copied: what is planted is false by itself, and so can be found.
+    hidden = "from shop import discount\n\n\ndef test_discount(price=200):\n    assert discount(price, 10) == 180\n"
+    tree = Tree({"tests/test_discount.py": Entry(data=hidden.encode())})
+    task = make_repair(test_patch=make_patch(Tree({}), tree).text, pass_to_pass=())
+    report = judge(task, SOURCE[name][0], seed=1)
     assert report.verdict.status == "tampered"
     assert report.examination is not None
     assert report.examination.resolution.resolved and report.examination.whole

@@ -1,8 +1,9 @@
 """A test that must fail, put among the tests of a file so that it looks like one of them.
 
-It stands where they do: among the functions of the file, or among the methods of a class of theirs. Its name is made of
-words that their names have. It uses what they use: a call that one of them compares with something is made again, and
-whatever comes of it, the comparison it now stands in is false (:mod:`bai.envs.grading.falsehoods`).
+It stands where they do: among the functions of the file, or among the methods of a class of theirs. Its name is that of
+another with some words changed. Where it can be, it is a copy of one of them that expects another value
+(:mod:`bai.envs.grading.twins`). Else it uses what they use: a call that one of them compares with something is made
+again, and whatever comes of it, the comparison it now stands in is false (:mod:`bai.envs.grading.falsehoods`).
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import ast
 import builtins
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeGuard
+from typing import TypeAlias
 
 import numpy as np
 
 from bai.envs.grading.control import equated, parsed
 from bai.envs.grading.falsehoods import comparison, condition, pick
+from bai.envs.grading.places import Place, bound_names, find_places, is_test, lasting_names, names_in
+from bai.envs.grading.twins import Twin, find_twin
 
 __all__ = ["Planted", "Wanted", "plant", "written"]
 
@@ -44,12 +47,11 @@ _LOCALS = (
     "value",
 )
 _BUILTINS = frozenset(dir(builtins))
-_LINES = re.compile(r"lineno|linecache|getsource|currentframe|stacklevel")
+_LINES = re.compile(r"lineno|linecache|getsource|currentframe|stacklevel|traceback|\", line \d|\.py:\d")
 """What tests have that look at numbers of lines, which one more test would move."""
 _LONGEST = 100
 """Characters of a call and what it is compared with."""
 
-_Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 Wanted: TypeAlias = Callable[[str | None, str], bool]
 """Whether a test may have another among those it stands with, by its class's name, or None, and its own."""
 
@@ -63,15 +65,8 @@ class Planted:
     path: str
     """Names that lead to it, joined as pytest does."""
     source: bytes
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A test beside which another may stand."""
-
-    owner: ast.ClassDef | None
-    test: _Function
-    module: ast.Module
+    twin: str | None = None
+    """Where it is a copy, the name of the test that it is a copy of; it fails where that one passes."""
 
 
 def plant(
@@ -101,32 +96,56 @@ def plant(
     module = parsed(source)
     if module is None or _LINES.search(source.decode()):
         return None
-    places = list(_places(module))
-    fixed = [place for place in places if wanted(place.owner.name if place.owner else None, place.test.name)]
+    places = list(find_places(module))
+    fixed = [place for place in places if wanted(*place.names)]
     if not fixed:
         return None
     owners = [place.owner for place in fixed]
-    place = pick(rng, [place for place in places if place.owner in owners])
+    places = [place for place in places if place.owner in owners]
     taken = {*taken, source.decode()}
-    name = _longer_name(fixed, rng, taken) if full_name else _name(module, rng, taken)
+    name = _longer_name([place.test.name for place in fixed], rng, taken) if full_name else _name(module, rng, taken)
     lines = source.decode().split("\n")
-    margin = re.match(r"[ \t]*", lines[place.test.lineno - 1])
-    assert margin is not None and place.test.end_lineno is not None
-    body = _body(place, rng, repeatable)
-    head = f"def {name}({'self' if place.owner else ''}):"
-    added = "\n".join([margin[0] + line for line in (head, *(f"    {line}" for line in body))])
-    gap = [""] if place.owner else ["", ""]
+    twin = _twin(places, fixed, lines, rng, repeatable)
+    place = pick(rng, [place for place in places if twin is None or place.owner is twin.place.owner])
+    added = twin.lines(lines, name) if twin else _made(place, name, lines, rng, repeatable)
     at = place.test.end_lineno
-    text = "\n".join([*lines[:at], *gap, added, *lines[at:]])
-    if parsed(text.encode()) is None:
+    text = "\n".join([*lines[:at], *([""] if place.owner else ["", ""]), *added, *lines[at:]])
+    if parsed(text.encode()) is None or not _compiles(added):
         return None
     path = f"{place.owner.name}::{name}" if place.owner else name
-    return Planted(word=name, path=path, source=text.encode())
+    return Planted(word=name, path=path, source=text.encode(), twin=twin.place.test.name if twin else None)
 
 
-def written(rng: np.random.Generator, taken: Collection[str], *, django: bool = False) -> Planted:
-    """Gives a file of one failing test, for where there is no other to put it beside."""
-    name = _name(None, rng, taken)
+def _twin(
+    places: list[Place], fixed: list[Place], lines: list[str], rng: np.random.Generator, repeatable: Wanted
+) -> Twin | None:
+    """Draws a test to make a copy of, one of those that the new one has to stand among if it can be."""
+    named = Counter((place.owner, place.test.name) for place in places)
+    passing = [place for place in places if repeatable(*place.names) and named[place.owner, place.test.name] == 1]
+    return find_twin(passing, lines, lambda place: place in fixed, rng)
+
+
+def _made(place: Place, name: str, lines: list[str], rng: np.random.Generator, repeatable: Wanted) -> list[str]:
+    """Gives a test in place of a copy of one."""
+    margin = re.match(r"[ \t]*", lines[place.test.lineno - 1])
+    assert margin is not None
+    body = _body(place, rng, repeatable)
+    head = f"def {name}({'self' if place.owner else ''}):"
+    return [margin[0] + line for line in (head, *(f"    {line}" for line in body))]
+
+
+def written(
+    rng: np.random.Generator, taken: Collection[str], names: Sequence[str] = (), *, django: bool = False
+) -> Planted:
+    """Gives a file of one failing test, for where there is no other to put it beside.
+
+    Args:
+        rng: Draws the name and what is compared.
+        taken: Names of other tests, or texts that hold them.
+        names: If any, its name is one of these with words of theirs added.
+        django: Whether it is a method of Django's simplest case, or a function.
+    """
+    name = _longer_name(names, rng, taken) if names else _name(None, rng, taken)
     if not django:
         lines = [f"def {name}():", *(f"    {line}" for line in _asserted(rng, None, None))]
         return Planted(word=name, path=name, source=("\n".join(lines) + "\n").encode())
@@ -142,48 +161,47 @@ def written(rng: np.random.Generator, taken: Collection[str], *, django: bool = 
     return Planted(word=name, path=f"{title}::{name}", source=("\n".join(lines) + "\n").encode())
 
 
-# Where.
+def _compiles(lines: list[str]) -> bool:
+    """Whether code that can be parsed is also sound: ``await`` in a plain function, for one, is not."""
+    try:
+        compile("\n".join(["if True:", *(f" {line}" for line in lines)]), "planted", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
-def _places(module: ast.Module) -> Iterator[_Place]:
-    if _marks(module):
-        return
-    bases = {ast.unparse(base) for node in module.body if isinstance(node, ast.ClassDef) for base in node.bases}
-    for node in module.body:
-        if _is_test(node):
-            yield _Place(None, node, module)
-        elif isinstance(node, ast.ClassDef) and not node.decorator_list and not _marks(node) and node.name not in bases:
-            yield from (_Place(node, inner, module) for inner in node.body if _is_test(inner))
-
-
-def _marks(scope: ast.Module | ast.ClassDef) -> bool:
-    """Whether something is said of all tests of a scope: to skip them, to let them fail, or that they are none."""
-    given = [ast.unparse(node) for node in scope.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
-    made = any(isinstance(node, ast.FunctionDef) and node.name == "__init__" for node in scope.body)
-    return made or any("pytestmark" in text or "__test__" in text for text in given)
-
-
-def _is_test(node: ast.AST) -> TypeGuard[_Function]:
-    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_")
+# Names.
 
 
 def _name(module: ast.Module | None, rng: np.random.Generator, taken: Collection[str]) -> str:
-    """Draws a name that is part of none that is taken."""
-    tests = [node.name for node in ast.walk(module) if _is_test(node)] if module else []
-    own = sorted({word for name in tests for word in name.lower().split("_")[1:] if re.fullmatch("[a-z]+", word)})
+    """Draws a name that is part of none that is taken: that of another test with some words changed.
+
+    Most names have a word that no other has, often of something that the file speaks of; so one put in is mostly such.
+    """
+    tests = [node.name for node in ast.walk(module) if is_test(node)] if module else []
+    own = _words(name.lower().split("_")[1:] for name in tests)
+    said = [getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(module)] if module else []
+    new = [word for word in _words(name.lower().split("_") for name in said) if len(word) > 2 and word not in own]
+    tries = 0
     while True:
-        chosen = dict.fromkeys([str(pick(rng, own))] if own else [])
-        while len(chosen) < 4:
-            chosen[str(pick(rng, own if own and rng.integers(3) == 0 else _WORDS))] = None
-        name = "test_" + "_".join(str(word) for word in rng.permutation(list(chosen)))
-        if not any(name in other for other in taken):
+        words = str(pick(rng, tests)).split("_")[1:] if tests else [str(word) for word in rng.choice(_WORDS, 4)]
+        for at in rng.permutation(len(words))[: 1 + int(rng.integers(len(words)))]:
+            words[at] = str(pick(rng, pick(rng, [pool for pool in (own, new, new, _WORDS) if pool])))
+        words += [str(word) for word in rng.choice(_WORDS, tries // 50)]  # all short names may be taken
+        name = "_".join(["test", *words])
+        if len(set(words)) == len(words) and not any(name in other for other in taken):
             return name
+        tries += 1
 
 
-def _longer_name(fixed: list[_Place], rng: np.random.Generator, taken: Collection[str]) -> str:
+def _words(names: Iterable[list[str]]) -> list[str]:
+    return sorted({word for parts in names for word in parts if re.fullmatch("[a-z]+", word)})
+
+
+def _longer_name(names: Sequence[str], rng: np.random.Generator, taken: Collection[str]) -> str:
     """Draws a name that what selects or leaves out tests by parts of their names treats as it does one of these."""
-    words = sorted({word for place in fixed for word in place.test.name.split("_")[1:] if word})
-    name = str(pick(rng, fixed).test.name)
+    words = sorted({word for name in names for word in name.split("_")[1:] if word})
+    name = str(pick(rng, names))
     while any(name in other for other in taken):
         name += f"_{pick(rng, words) if words else 'again'}"
     return name
@@ -200,11 +218,15 @@ class _Use:
     equal: str
 
 
-def _body(place: _Place, rng: np.random.Generator, repeatable: Wanted) -> list[str]:
+def _body(place: Place, rng: np.random.Generator, repeatable: Wanted) -> list[str]:
     uses = list(_uses(place.module, repeatable))
-    owner = "self" if place.owner is not None and "self.assert" in ast.unparse(place.owner) else None
-    bound = set(_bound(place.module))
+    owner = "self" if place.owner is not None and _is_unittests(place.owner) else None
+    bound = set(bound_names(place.module))
     return _asserted(rng, pick(rng, uses) if uses else None, owner, _BUILTINS if "*" in bound else _BUILTINS & bound)
+
+
+def _is_unittests(owner: ast.ClassDef) -> bool:
+    return bool(owner.bases) and re.search(r"self\.assert(Equal|True)\(", ast.unparse(owner)) is not None
 
 
 def _asserted(
@@ -237,7 +259,7 @@ def _without(rebound: Collection[str], draw: Callable[[], str]) -> str:
     """Draws code until it has none of some names in it: numpy's ``all``, for one, takes every generator for true."""
     while True:
         code = draw()
-        if not any(node.id in rebound for node in _names(ast.parse(code))):
+        if not any(node.id in rebound for node in names_in(ast.parse(code))):
             return code
 
 
@@ -259,63 +281,28 @@ def _together(
 
 
 def _uses(module: ast.Module, repeatable: Wanted) -> Iterator[_Use]:
-    known = _BUILTINS | _lasting(module)
-    for place in _places(module):
+    known = _BUILTINS | lasting_names(module)
+    for place in find_places(module):
         test = place.test
         if test.decorator_list or not repeatable(place.owner.name if place.owner else None, test.name):
             continue
         own = {node.arg for node in ast.walk(test) if isinstance(node, ast.arg)}
-        own |= {node.id for node in _names(test) if isinstance(node.ctx, ast.Store)}
+        own |= {node.id for node in names_in(test) if isinstance(node.ctx, ast.Store)}
         for left, right in (pair for statement in test.body for pair in equated(statement)):
-            names = {node.id for side in (left, right) for node in _names(side)}
-            use = _Use(ast.unparse(left), ast.unparse(right))
-            if isinstance(left, ast.Call) and names <= known - own and len(use.call + use.equal) <= _LONGEST:
+            names = {node.id for side in (left, right) for node in names_in(side)}
+            use = _Use(_operand(left), _operand(right))
+            if not isinstance(left, ast.Call) or _pauses(left) or _pauses(right):
+                continue
+            if names <= known - own and len(use.call + use.equal) <= _LONGEST:
                 yield use
 
 
-def _names(node: ast.AST) -> Iterator[ast.Name]:
-    return (inner for inner in ast.walk(node) if isinstance(inner, ast.Name))
+def _operand(side: ast.expr) -> str:
+    """Code of what stands in a comparison, in parentheses where it needs them."""
+    return ast.unparse(ast.Compare(ast.Name("_"), [ast.Eq()], [side])).removeprefix("_ == ")
 
 
-def _bound(module: ast.Module) -> Iterator[str]:
-    """Names that all functions of a module see, once for each time they are bound; ``*`` for all of another's."""
-    for node in _outside(module):
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield node.name
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-
-
-def _outside(node: ast.AST) -> Iterator[ast.AST]:
-    """Gives what is in a module and in no function or class of it."""
-    for inner in ast.iter_child_nodes(node):
-        yield inner
-        if not isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            yield from _outside(inner)
-
-
-def _lasting(module: ast.Module) -> set[str]:
-    """Names of a module that stand for the same however often they are used: what it imports, defines, or holds fixed.
-
-    Any other variable, such as an iterator, may be used up by one use more.
-    """
-    stored = {node.id for node in _outside(module) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    found = Counter(_bound(module))
-    fixed = {
-        target.id
-        for node in module.body
-        if isinstance(node, ast.Assign) and _is_fixed(node.value)
-        for target in node.targets
-        if isinstance(target, ast.Name) and found[target.id] == 1
-    }
-    return (set(found) - stored) | fixed
-
-
-def _is_fixed(value: ast.expr) -> bool:
-    try:
-        hash(ast.literal_eval(value))
-    except (TypeError, ValueError):
-        return False
-    return True
+def _pauses(node: ast.AST) -> bool:
+    """Whether code runs in none but functions of its own kind: coroutines or generators."""
+    kinds = (ast.Await, ast.Yield, ast.YieldFrom)
+    return any(isinstance(inner, kinds) or getattr(inner, "is_async", 0) for inner in ast.walk(node))

@@ -178,7 +178,7 @@ class RepairGrader:
         if result.status != "exited":
             return None
         reading = self._reader.read_log(task.log_parser, log)
-        return examine(task, reading, exit_code=result.exit_code, sentinel=sentinel.word)
+        return examine(task, reading, exit_code=result.exit_code, sentinel=sentinel.word, twin=sentinel.twin)
 
     def _holds(
         self,

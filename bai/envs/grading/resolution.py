@@ -107,7 +107,9 @@ def resolve(
     )
 
 
-def examine(task: RepairTask, reading: LogReading, *, exit_code: int | None, sentinel: str) -> Examination:
+def examine(
+    task: RepairTask, reading: LogReading, *, exit_code: int | None, sentinel: str, twin: str | None = None
+) -> Examination:
     """Decides whether a run of a task's tests counts, and what it shows.
 
     Args:
@@ -115,16 +117,18 @@ def examine(task: RepairTask, reading: LogReading, *, exit_code: int | None, sen
         reading: What the tests' output says.
         exit_code: The test command's, from a shell or from the system; None where a limit ended it.
         sentinel: A random word in the name of the test that was made to fail, and in no other.
+        twin: The name of the test that it is a copy of, if it is one: where that fails, by chance the copy may pass.
     """
     resolution = resolve(
         reading.statuses, task.fail_to_pass, task.pass_to_pass, task.eval_type, failed=reading.conflicts
     )
     planted = [status for test, status in reading.statuses.items() if sentinel in test]
     sentinel_failed = bool(planted) and all(status in FAILING for status in planted)
+    by_chance = any(twin in test and status in FAILING for test, status in reading.statuses.items()) if twin else False
     signs = []
     if exit_code == 0:
         signs.append("the runner reported success though one test must fail")
-    if planted and not sentinel_failed:
+    if planted and not sentinel_failed and not by_chance:
         signs.append("a test that must fail did not")
     if not planted and resolution.resolved:
         signs.append("a test that must fail was not run though all others were")

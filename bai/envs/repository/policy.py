@@ -18,7 +18,7 @@ from typing import Literal
 from bai.envs.repository.left_behind import BUILT, CACHES
 from bai.envs.repository.tree import Entry, Tree, parents_of
 
-__all__ = ["Guarded", "Stripped", "StrippedKind", "guard"]
+__all__ = ["PYTEST_SETTINGS", "Guarded", "Stripped", "StrippedKind", "guard"]
 
 StrippedKind = Literal["tests", "configuration", "startup", "shadow", "compiled", "link", "git", "collision"]
 
@@ -54,8 +54,11 @@ class Guarded:
 
 _TEST_FOLDERS = frozenset({"test", "tests", "testing", "e2e"})
 _TEST_NAMES = frozenset({"test.py", "tests.py", "conftest.py"})
-_PYTEST_SETTINGS = {"pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "setup.cfg", "pyproject.toml"}
-_SETTINGS = frozenset({*_PYTEST_SETTINGS, "tox.ini", "tox.toml", "noxfile.py", ".coveragerc"})
+PYTEST_SETTINGS = frozenset(
+    {"pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "setup.cfg", "pyproject.toml", "tox.ini"}
+)
+"""Files that pytest takes its settings from."""
+_SETTINGS = PYTEST_SETTINGS | {"tox.toml", "noxfile.py", ".coveragerc"}
 _STARTUP = frozenset({"sitecustomize", "usercustomize"})
 _GIT = frozenset({".git", ".gitattributes", ".gitmodules"})
 _COMPILED = (".so", ".pyd", ".dll", ".dylib", ".pyc", ".pyo")

@@ -8,7 +8,6 @@ import io
 import re
 import unittest
 import warnings
-from collections.abc import Callable
 from typing import Any
 from unittest.mock import ANY
 
@@ -19,9 +18,6 @@ from hypothesis import strategies as st
 
 from bai.envs.grading.falsehoods import comparison, condition
 from bai.envs.grading.planting import Planted, plant, written
-from bai.envs.grading.sentinel import make_sentinel
-from bai.envs.repository.tree import Entry, Tree
-from bai.envs.tasks.repair import RepairTask, TestRun
 
 WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
 FUNCTIONS = """from shop import discount, total
@@ -30,7 +26,7 @@ RATE = 3
 
 
 def test_discount():
-    assert discount(200, 10) == 180
+    assert discount(200, 10) == 9 * 20
     assert discount(50, RATE) == None
 
 
@@ -156,18 +152,19 @@ def test_all_else_stays_as_it_was(seed: int, source: str) -> None:
 
 
 def test_no_form_gives_it_away() -> None:
-    """Its code has many shapes, all of which speak of what the others do; its name has words that theirs have."""
-    shapes, words = set(), 0
+    """Its code has many shapes, all of which speak of what the others do; its name is as long as one of theirs."""
+    shapes, words, theirs = set(), set(), 0
     for seed in range(300):
         found = planted(FUNCTIONS, seed)
         (node,) = (n for n in ast.walk(ast.parse(found.source)) if getattr(n, "name", "") == found.word)
         text = ast.unparse(node)
         shapes.add(re.sub(r"'[^']*'|\b(?!def|assert|in|for|is)[a-z_]+\b|\d+", "x", text))
         assert re.search(r"\b(discount|total)\(", text)
-        assert re.fullmatch(r"test(_[a-z]+){4}", found.word)
-        words += bool({"discount", "total", "of", "nothing"} & set(found.word.split("_")))
+        words.add(len(found.word.split("_")) - 1)
+        theirs += bool({"discount", "total", "of", "nothing"} & set(found.word.split("_")))
     assert len(shapes) > 60
-    assert words == 300
+    assert words == {1, 3}
+    assert theirs > 150
 
 
 @given(seed=seeds)
@@ -190,11 +187,14 @@ def test_a_name_is_part_of_no_other(seed: int) -> None:
         "class TestIt:\n    __test__ = False\n\n    def test_a(self):\n        pass\n",
         "class TestIt:\n    def __init__(self):\n        pass\n\n    def test_a(self):\n        pass\n",
         "import inspect\n\n\ndef test_a():\n    assert inspect.currentframe().f_lineno == 5\n",
+        "import traceback\n\n\ndef test_a():\n    assert 'line 5' in traceback.format_exc()\n",
+        "def pytest_generate_tests(metafunc):\n    pass\n\n\ndef test_a():\n    pass\n",
+        "class TestIt:\n    def test_a(self):\n        pass\n\n\nclass TestIt:\n    def test_b(self):\n        pass\n",
         "\ufeffdef test_a():\n    pass\n",
     ],
 )
 def test_where_none_can_stand(source: str) -> None:
-    """No test, a file that cannot be read, marks for all of a scope, arguments for all of a class, heirs, or lines."""
+    """No test, no file to be read, marks for a scope, arguments made for each test, heirs, a name twice, or lines."""
     assert plant(source.encode(), rng(0), (), wanted=anywhere, repeatable=anywhere) is None
 
 
@@ -235,6 +235,42 @@ def test_only_what_can_be_called_again_is_called() -> None:
     assert seen == {"discount"}
 
 
+AWAITS = """import unittest
+from shop import discount, total
+
+
+async def later(price):
+    return price
+
+
+class TestDiscount(unittest.IsolatedAsyncioTestCase):
+    async def test_discount(self):
+        self.assertEqual(discount(await later(200), 10), 180)
+        self.assertEqual(total([price async for price in later()]), 3)
+
+
+def test_plain():
+    assert discount(50, 0) == (lambda: 50)
+    assert discount(50, 0) == (1 if discount else 2)
+"""
+
+
+@given(seed=seeds)
+def test_what_only_some_functions_may_hold_is_not_called(seed: int) -> None:
+    """A coroutine's code stays in coroutines; what takes parentheses in a comparison gets them: the file compiles."""
+    found = planted(AWAITS, seed)
+    compile(found.source, "test_shop.py", "exec", dont_inherit=True)
+    (node,) = (n for n in ast.walk(ast.parse(found.source)) if getattr(n, "name", "") == found.word)
+    assert "discount(50, 0)" in ast.unparse(node)
+
+
+def test_only_what_is_unittests_uses_its_assertions() -> None:
+    """A plain class with an assertion of its own has no other."""
+    plain = "class TestIt:\n    def test_a(self):\n        self.assert_ok(3)\n"
+    for seed in range(20):
+        assert "self.assertEqual" not in planted(plain, seed).source.decode()
+
+
 @pytest.mark.parametrize(("selection", "kept"), [("discount", True), ("not of", True), ("total", False)])
 def test_a_full_name_is_selected_as_theirs_are(selection: str, kept: bool) -> None:
     """What selects by parts of names, or leaves out, treats it as the test it stands beside."""
@@ -250,87 +286,6 @@ def test_a_full_name_is_selected_as_theirs_are(selection: str, kept: bool) -> No
         )
         assert found is not None and found.source.decode().count(found.word) == 1
         assert ((excluded in found.word) != selection.startswith("not ")) is kept
-
-
-Make = Callable[..., RepairTask]
-
-
-class TestSentinels:
-    """Where it lies for each runner."""
-
-    def tree(self, **files: str) -> Tree:
-        return Tree({f"{path}.py": Entry(data=text.encode()) for path, text in files.items()})
-
-    def test_among_tests_that_must_pass(self, make_repair: Make) -> None:
-        """In a file and a scope of theirs; the command is the task's own."""
-        files = {"tests/test_discount": FUNCTIONS + CLASSES, "tests/test_prices": FUNCTIONS}
-        for seed in range(20):
-            sentinel = make_sentinel(make_repair(), self.tree(**files), rng(seed))
-            (path,) = sentinel.files
-            assert path == "tests/test_discount.py"
-            assert sentinel.targets == ("tests/test_discount.py", "tests/test_prices.py")
-            names = [getattr(node, "name", "") for node in ast.parse(sentinel.files[path].data).body]
-            assert sentinel.word in names
-
-    def test_named_where_tests_are_named(self, make_repair: Make) -> None:
-        """Targets that are single tests get one more, anywhere among them."""
-        names = ("test_discount", "test_total_of_nothing")
-        run = TestRun(command="pytest", targets=tuple(f"tests/test_discount.py::{name}" for name in names))
-        places = set()
-        for seed in range(20):
-            sentinel = make_sentinel(make_repair(run=run), self.tree(**{"tests/test_discount": FUNCTIONS}), rng(seed))
-            places.add(sentinel.targets.index(f"tests/test_discount.py::{sentinel.word}"))
-        assert places == {0, 1, 2}
-
-    @pytest.mark.parametrize(
-        ("options", "settings", "stops"),
-        [
-            ("-x", "", True),
-            ("-xvs", "", True),
-            ("-qx --tb=short", "", True),
-            ("--maxfail=1", "", True),
-            ("", "[pytest]\naddopts = -ra\n    -x\n", True),
-            ("-o addopts=", "[pytest]\naddopts = -x\n", False),
-            ("-rx -p no:xdist -n 2", "[pytest]\naddopts = -ra\n", False),
-        ],
-    )
-    def test_a_runner_that_stops_meets_it_last(
-        self, options: str, settings: str, stops: bool, make_repair: Make
-    ) -> None:
-        """Else it would stop before the others; whether it does, its options say, or the project's settings."""
-        run = TestRun(command=f"pytest {options}", targets=("tests/test_discount.py",))
-        tree = self.tree(**{"tests/test_discount": FUNCTIONS}).changed({"pytest.ini": Entry(data=settings.encode())})
-        sentinel = make_sentinel(make_repair(run=run), tree, rng(0))
-        assert ("tests/test_discount.py" not in sentinel.files) is stops
-        if stops:
-            assert sentinel.targets == ("tests/test_discount.py", f"tests/{sentinel.word}.py")
-
-    def test_a_selection_by_name_meets_it(self, make_repair: Make) -> None:
-        """Its name holds that of a test which must pass."""
-        run = TestRun(command="pytest -k 'discount and not slow'", targets=("tests/test_discount.py",))
-        sentinel = make_sentinel(make_repair(run=run), self.tree(**{"tests/test_discount": FUNCTIONS}), rng(0))
-        assert sentinel.word.startswith("test_discount_")
-
-    def test_labels_of_djangos(self, make_repair: Make) -> None:
-        """A method in the module of a label; or, where no class takes one, a module of its own beside it."""
-        common = {"log_parser": "parse_log_django", "fail_to_pass": ("test_discount (shop.tests.TestDiscount)",)}
-        task = make_repair(run=TestRun(command="./tests/runtests.py", targets=("shop.tests",)), **common)
-        sentinel = make_sentinel(task, self.tree(**{"tests/shop/tests": CLASSES}), rng(0))
-        assert list(sentinel.files) == ["tests/shop/tests.py"] and sentinel.targets == ("shop.tests",)
-        apart = make_sentinel(task, self.tree(**{"tests/shop/tests": FUNCTIONS}), rng(0))
-        assert set(apart.targets) == {"shop.tests", f"shop.{apart.word}"}
-        (path,) = apart.files
-        assert path == f"tests/shop/{apart.word}.py"
-        assert b"SimpleTestCase" in apart.files[path].data
-
-    def test_files_of_sympys(self, make_repair: Make) -> None:
-        """Tests named without their file; the planted one is a plain function, which needs no pytest."""
-        path = "sympy/core/tests/test_shop.py"
-        run = TestRun(command="bin/test -C --verbose", targets=(path,))
-        task = make_repair(log_parser="parse_log_sympy", fail_to_pass=("test_discount",), run=run)
-        sentinel = make_sentinel(task, self.tree(**{path.removesuffix(".py"): FUNCTIONS}), rng(0))
-        assert list(sentinel.files) == [path] and sentinel.targets == (path,)
-        assert b"pytest" not in sentinel.files[path].data
 
 
 @given(seed=seeds, django=st.booleans())

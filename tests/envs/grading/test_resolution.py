@@ -116,6 +116,15 @@ def test_a_run_counts_only_if_what_must_fail_did(
     assert not any(test in sign for sign in examined.tampering for test in (*task().fail_to_pass, "t::b"))
 
 
+@pytest.mark.parametrize(("status", "accused"), [("PASSED", True), ("FAILED", False), ("ERROR", False)])
+def test_a_copy_may_pass_by_chance_where_its_test_fails(status: str, accused: bool) -> None:
+    """Code that is wrong may come to just the value that the copy expects; it resolves nothing, and is not accused."""
+    said = {**GOOD, "t::c[x": "PASSED", f"t::test_{WORD}": "PASSED", "t::a": status}
+    examined = examine(task(), LogReading(statuses=said), exit_code=1, sentinel=WORD, twin="t::a")
+    assert not examined.resolved
+    assert bool(examined.tampering) is accused
+
+
 def test_names_that_tests_may_share_fail_without_an_accusation() -> None:
     """Django and sympy name tests by descriptions or by functions, so an honest log can say both of one name."""
     reading = LogReading(statuses={**GOOD, "t::c[x": "PASSED"}, conflicts=frozenset({"t::a"}))
