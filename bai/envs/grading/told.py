@@ -1,0 +1,105 @@
+"""What tests compare, told in lines of their own instead of being compared there, and whether it is right.
+
+The values are written by code that runs beside a candidate's, which can write anything; so each is data to read, with
+limits, and worth what it says: it is right if it equals what the test expects.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from collections.abc import Iterable, Mapping
+
+from bai.envs.repository.tree import Tree
+
+__all__ = ["TELLS", "derived_from", "right"]
+
+TELLS = """
+def {word}(number, value):
+    import numbers
+
+    def plain(value):
+        for kind in (bool, int, float, complex, str, bytes):
+            if isinstance(value, kind):
+                return kind.__repr__(value)
+        if isinstance(value, dict):
+            return "{{" + ", ".join(plain(key) + ": " + plain(value[key]) for key in value) + "}}"
+        if isinstance(value, (set, frozenset)):
+            return "{{" + ", ".join(map(plain, value)) + "}}" if value else "set()"
+        if isinstance(value, list):
+            return "[" + ", ".join(map(plain, value)) + "]"
+        if isinstance(value, tuple):
+            return "(" + "".join(plain(part) + ", " for part in value) + ")"
+        if isinstance(value, numbers.Number) and value == float(value):
+            return repr(float(value))
+        return repr(value)
+
+    with open(__file__ + ".{word}", "ab") as out:
+        out.write("{word} {{}} {{}}\\n".format(number, plain(value)).encode("ascii", "backslashreplace"))
+
+
+class {word}_raised:
+    def __init__(self, number):
+        self.number = number
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        {word}(self.number, kind and kind.__name__)
+        return kind is None or issubclass(kind, Exception)
+"""
+"""Code of a function that tells a value, and of a context that tells the name of an exception, each with a number. A
+value of a class derived from one of Python's own is told as that class's, and any other number that is one as a float,
+for so they are compared."""
+
+_MOST, _LONGEST = 10_000, 100_000
+"""Values that are read, and characters of each."""
+_CLASS = re.compile(rb"^[ \t]*class[ \t]+(\w+)[ \t]*\(([^()]*)\)[ \t]*:", re.MULTILINE)
+
+
+def right(word: str, output: str, expected: Mapping[int, tuple[object, ...]]) -> frozenset[int]:
+    """Gives the numbers of those values that were told, each time rightly.
+
+    Args:
+        word: What the lines begin with.
+        output: Lines of a run, among any others.
+        expected: By number, each value that is right.
+    """
+    told: dict[int, list[str]] = {}
+    for count, line in enumerate(re.finditer(rf"^{word} (\d{{1,4}}) (.*)$", output, re.MULTILINE)):
+        if count == _MOST:
+            return frozenset()
+        told.setdefault(int(line[1]), []).append(line[2])
+    return frozenset(
+        number for number, texts in told.items() if all(_is(text, expected.get(number, ())) for text in texts)
+    )
+
+
+def _is(text: str, values: tuple[object, ...]) -> bool:
+    try:
+        return len(text) <= _LONGEST and ast.literal_eval(text) in values
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+
+
+def derived_from(name: str, tree: Tree) -> tuple[str, ...]:
+    """Gives the name of an exception and of those derived from it, in Python itself and in a tree."""
+    bases: dict[str, set[str]] = {
+        other: {base.__name__ for base in kind.__mro__}
+        for other, kind in vars(builtins).items()
+        if isinstance(kind, type) and issubclass(kind, BaseException)
+    }
+    for path in tree:
+        if path.endswith(".py"):
+            for found in _CLASS.finditer(tree[path].data):
+                bases.setdefault(found[1].decode(), set()).update(
+                    re.findall(r"\w+", found[2].decode("utf-8", "replace"))
+                )
+    return tuple(sorted(_closed({name}, bases)))
+
+
+def _closed(names: set[str], bases: Mapping[str, Iterable[str]]) -> set[str]:
+    more = {other for other, above in bases.items() if not names.isdisjoint(above)} - names
+    return _closed(names | more, bases) if more else names
