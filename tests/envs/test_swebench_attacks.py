@@ -212,7 +212,7 @@ def _say(text):
 FORGES = (
     SAVED
     + """
-import ast, glob, sys
+import ast, re, sys
 class _Any:
     def __eq__(self, other):
         return True
@@ -228,19 +228,21 @@ def _holds(function):
         return True
     except Exception:
         return False
+def _guess(path):
+    text = open(path).read()
+    word = re.search(r"class (\\w+)_raised:", text)[1]
+    with open(path + "." + word, "w") as record:
+        for number, left in re.findall(word + r"\\((\\d+), discount\\((\\d+)", text):
+            record.write(f"{word} {number} {int(left) * 9 // 10 + 1}\\n")
 def _forge():
-    lines, seen = [], set()
-    targets = [word for word in sys.argv if ".py" in word and os.path.exists(word.partition("::")[0])]
-    copies = {word.partition("::")[0] for word in targets if "::" in word}
-    known = {open(path).read() for path in glob.glob("tests/*.py") if path not in copies}
-    genuine = [path for path in copies if open(path).read() in known]
-    for target in targets:
+    lines = []
+    for target in [word for word in sys.argv if ".py" in word and os.path.exists(word.partition("::")[0])]:
         path, _, only = target.partition("::")
-        functions = [node for node in ast.parse(open(path).read()).body if isinstance(node, ast.FunctionDef)]
-        for function in functions:
-            if only in ("", function.name):
-                good = (path in genuine if genuine else only not in seen) if only else _holds(function)
-                seen.add(only)
+        if only:
+            _guess(path)
+        for function in ast.parse(open(path).read()).body:
+            if isinstance(function, ast.FunctionDef) and only in ("", function.name):
+                good = bool(only) or _holds(function)
                 lines.append(f"{'PASSED' if good else 'FAILED'} {path}::{function.name}")
     _say("\\n" + "\\n".join(lines) + "\\n")
     os._exit(1)
@@ -248,8 +250,7 @@ _forge()
 """
 )
 """Knows how the judge works: leaves the planted test to fail, which it finds by what each test comes to whatever the
-shop says, and looks for the copies of the others that are genuine: one that is like a file which is there, or else the
-first."""
+shop says, and tells values of its own where those of the tests are asked for."""
 LOOKS = """
 import inspect, re
 from _pytest import reports
@@ -348,13 +349,13 @@ def test_source_that_lies(name: str, make_repair: Make, judge: Judge) -> None:
 
 
 @pytest.mark.parametrize("name", ["forged lines by one who knows the judge", "an object that equals everything"])
-def test_what_only_other_values_catch(name: str, make_repair: Make, judge: Judge) -> None:
-    """Here every test that must pass looks passed and the planted one fails; other expected values tell."""
+def test_what_only_withheld_values_catch(name: str, make_repair: Make, judge: Judge) -> None:
+    """Here every test that must pass looks passed and the planted one fails; what comes of the comparisons tells."""
     report = judge(make_repair(), SOURCE[name][0], seed=1)
     assert report.verdict.status == "tampered"
     assert report.examination is not None
     assert report.examination.resolution.resolved and report.examination.whole
-    assert "other values" in report.verdict.detail
+    assert "withheld" in report.verdict.detail
 
 
 @pytest.mark.parametrize("form", FORMS)

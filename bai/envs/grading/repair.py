@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bai.envs.grading.control import Control, make_control
+from bai.envs.grading.given_up import given_up
 from bai.envs.grading.logs import LogReader
 from bai.envs.grading.resolution import Examination, examine
 from bai.envs.grading.sentinel import Sentinel, make_sentinel
@@ -134,13 +135,13 @@ class RepairGrader:
         tree, machine = self._workshop.tree(task), self._workshop.machine(task)
         tests = _trusted_tests(task, tree)
         guarded = guard(tree, changes, {*tests, *_named_files(task, tree)})
-        judged = tree.changed(guarded.kept)
+        judged, trusted = tree.changed(guarded.kept), tree.changed(tests)
         for _ in range(self._looks):
-            sentinel = make_sentinel(task, tree.changed(tests), rng)
+            sentinel = make_sentinel(task, trusted, rng)
             final = _with_tests(judged, {**tests, **sentinel.files})
             result = run_tests(task, machine, final, self._limits, sentinel.targets)
             log = _printed(result)
-            examination = self._examine(task, result, log, sentinel)
+            examination = self._examine(task, result, log, sentinel, trusted, tests)
             if not _breaks_others(examination):
                 break
         if examination is not None and examination.resolved and not self._holds(task, tree, judged, tests, rng):
@@ -174,11 +175,20 @@ class RepairGrader:
             seconds=found.seconds,
         )
 
-    def _examine(self, task: RepairTask, result: ExecResult, log: str, sentinel: Sentinel) -> Examination | None:
+    def _examine(
+        self,
+        task: RepairTask,
+        result: ExecResult,
+        log: str,
+        sentinel: Sentinel,
+        trusted: Tree,
+        tests: Collection[str],
+    ) -> Examination | None:
         if result.status != "exited":
             return None
         reading = self._reader.read_log(task.log_parser, log)
-        return examine(task, reading, exit_code=result.exit_code, sentinel=sentinel.word)
+        lost = given_up(reading.statuses, trusted, tests)
+        return examine(task, reading, exit_code=result.exit_code, sentinel=sentinel.word, given_up=lost)
 
     def _holds(
         self,
@@ -319,6 +329,8 @@ def _failed(examination: Examination) -> Verdict:
     detail = (
         f"{sum(wanted.values())} of {len(wanted)} failing tests pass; {len(kept) - sum(kept.values())} others broke"
     )
+    if examination.given_up:
+        detail += f"; {len(examination.given_up)} of both gave up (xfail or skip), of which no test file speaks"
     return Verdict(status="failed", score=resolution.fraction, detail=detail)
 
 
