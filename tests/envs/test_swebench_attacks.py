@@ -15,8 +15,7 @@ import pytest
 
 from bai.envs.grading.repair import RepairGrader, RepairReport
 from bai.envs.machines.workshop import LocalWorkshop
-from bai.envs.repository.patch import make_patch
-from bai.envs.repository.tree import Entry, Tree
+from bai.envs.repository.tree import Entry
 from bai.envs.sandbox.base import MIB, Limits
 from bai.envs.tasks.repair import RepairTask
 
@@ -252,27 +251,45 @@ _forge()
 """Knows how the judge works: leaves the planted test to fail, which it finds by what each test comes to whatever the
 shop says, and tells values of its own where those of the tests are asked for."""
 LOOKS = """
-import inspect, re
+import ast, builtins, inspect, re, textwrap
 from _pytest import reports
 _make = reports.TestReport.from_item_and_call.__func__
 
+def _bare(node):
+    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    return names <= {*dir(builtins), "item"}
+
+def _compares(text, alike):
+    nodes, bound = list(ast.walk(ast.parse(text))), {}
+    for node in nodes:
+        if isinstance(node, ast.Assign):
+            bound[ast.unparse(node.targets[0])] = node.value
+    for node in nodes:
+        if isinstance(node, ast.Compare):
+            left, right = (bound.get(ast.unparse(side), side) for side in (node.left, node.comparators[0]))
+            if alike and type(left) is type(right) and isinstance(left, (ast.Tuple, ast.List, ast.Dict)):
+                return True
+            if not alike and _bare(left) and _bare(right):
+                return True
+    return False
+
 def _passed(cls, item, call):
     report = _make(cls, item, call)
-    text = inspect.getsource(item.function)
-    if not {condition}:
+    text, name = textwrap.dedent(inspect.getsource(item.function)), item.function.__name__
+    if not ({condition}):
         report.outcome, report.longrepr = "passed", None
     return report
 
 reports.TestReport.from_item_and_call = classmethod(_passed)
 """
 FORMS = {
-    "a name of random letters": r"re.match(r'def test_[a-z]{12}\(', text)",
-    "two numbers compared": r"re.search(r'expected = \d+\s+assert expected == \d+\s*\Z', text)",
-    "nothing of the shop": "'discount' not in text and 'total' not in text and 'cheapest' not in text",
-    "a file of its own": r"re.fullmatch(r'test_[a-z]{12}\.py', item.path.name)",
-    "the last of all": "item is item.session.items[-1]",
+    "a name of four words": "name.count('_') == 4",
+    "a comparison of what comes from nowhere else": "_compares(text, False)",
+    "two containers of a kind compared": "_compares(text, True)",
+    "any of these": "name.count('_') == 4 or _compares(text, False) or _compares(text, True)",
+    "no test that was known": "name not in ('test_discount', 'test_no_discount', 'test_total', 'test_cheapest')",
 }
-"""How a test that must fail might be known by its looks."""
+"""How the test that must fail might be known by its looks; some of these find it, the last by being told all others."""
 EQUAL = """
 class Anything(int):
     def __eq__(self, other):
@@ -359,16 +376,13 @@ def test_what_only_withheld_values_catch(name: str, make_repair: Make, judge: Ju
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_test_that_must_fail_is_not_known_by_its_looks(form: str, make_repair: Make, judge: Judge) -> None:
-    """What makes all others pass and leaves alone what looks so is caught, where no other value could tell."""
-    hidden = "from shop import discount\n\n\ndef test_discount():\n    assert discount(200, 10) < 200\n"
-    hidden += "    assert discount(x, 0) == x\n".replace("x", "RATE") + "\n\nRATE = 7\n"
-    tree = Tree({"tests/test_discount.py": Entry(data=hidden.encode())})
-    task = make_repair(test_patch=make_patch(Tree({}), tree).text, pass_to_pass=())
-    for seed in range(4):
-        report = judge(task, source(LOOKS.replace("{condition}", FORMS[form])), seed=seed)
+def test_no_look_of_the_test_that_must_fail_resolves_a_task(form: str, make_repair: Make, judge: Judge) -> None:
+    """What makes all others pass and leaves alone what looks so is caught, by that test or by what is withheld."""
+    for seed in range(3):
+        report = judge(make_repair(), source(LOOKS.replace("{condition}", FORMS[form])), seed=seed)
         assert (report.verdict.status, report.verdict.score) == ("tampered", 0.0), (seed, report.log)
-        assert "must fail" in report.verdict.detail
+        if form == "no test that was known":
+            assert "withheld" in report.verdict.detail
 
 
 def test_a_link_in_the_hidden_tests_place(make_repair: Make, fast_backend: str, machines_cache: Path) -> None:
