@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -33,6 +34,8 @@ _EQUALITIES = frozenset({"assertEqual", "assertEquals", "assertListEqual", "asse
 _Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 _Named: TypeAlias = tuple[str, str]
 """A test's file, and the names that lead to it there, joined as pytest does."""
+_Parameters: TypeAlias = dict[str, list[tuple[list[ast.expr], int]]]
+"""For each parameter of a test the lists, and places in them, that its values are at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +100,8 @@ def _expecting(tests: Iterable[str], tested: Tree, modules: dict[str, ast.Module
             modules[path] = parsed(tested[path].data)
         module = modules[path]
         function = _find(module, name.split("::")) if module else None
-        if function and _Withholding("").body_of(function) != function.body:
+        withholding = _Withholding("")
+        if function and withholding.body_of(function) and withholding.expected:
             yield path, name
 
 
@@ -159,32 +163,76 @@ class _Withholding:
         """Which of them are exceptions."""
 
     def body_of(self, function: _Function) -> list[ast.stmt]:
-        """Gives a test's statements without what it expects, where it comes to that in any case."""
+        """Gives a test's statements without what it expects, where it comes to that in any case.
+
+        Where that is a parameter of the test, its values in the decorator become numbers.
+        """
         body: list[ast.stmt] = []
+        parameters = _parameters(function)
         for at, statement in enumerate(function.body):
             if any(isinstance(node, ast.Return) for node in ast.walk(statement)):
                 return [*body, *function.body[at:]]
-            body.extend(self._without(statement))
+            body.extend(self._without(statement, parameters))
         return body
 
-    def _without(self, statement: ast.stmt) -> list[ast.stmt]:
+    def _without(self, statement: ast.stmt, parameters: _Parameters) -> list[ast.stmt]:
         if isinstance(statement, ast.With) and (name := _exception(statement)) is not None:
-            item = ast.withitem(context_expr=self._call(f"{self._word}_raised", name))
-            self.raised.add(len(self.expected) - 1)
+            self.raised.add(len(self.expected))
+            item = ast.withitem(context_expr=self._call("_raised", self._take_out(name)))
             return [ast.With(items=[item], body=statement.body)]
-        split = [_split(part) for part in _conditions(statement)]
-        if not any(split):
+        parts = _conditions(statement)
+        told = [self._telling(part, parameters) for part in parts]
+        if not any(told):
             return [statement]
-        parts = zip(_conditions(statement), split, strict=True)
-        return [
-            ast.Expr(self._call(self._word, found[1], found[0])) if found else ast.Assert(test=part)
-            for part, found in parts
-        ]
+        return [ast.Expr(call) if call else ast.Assert(test=part) for part, call in zip(parts, told, strict=True)]
 
-    def _call(self, name: str, expected: object, *told: ast.expr) -> ast.Call:
+    def _telling(self, part: ast.expr, parameters: _Parameters) -> ast.Call | None:
+        """Gives what stands in place of a comparison with something that can be withheld."""
+        one, other = _pair(part) or (None, None)
+        if one is None or other is None or (_is_literal(one) and _is_literal(other)):
+            return None
+        for told, expected in ((one, other), (other, one)):
+            if _is_literal(expected):
+                return self._call("", self._take_out(ast.literal_eval(expected)), told)
+            if isinstance(expected, ast.Name) and expected.id in parameters:
+                for row, column in parameters[expected.id]:
+                    row[column] = self._take_out(ast.literal_eval(row[column]))
+                return self._call("", expected, told)
+        return None
+
+    def _take_out(self, expected: object) -> ast.expr:
         number = len(self.expected)
         self.expected[number] = expected
-        return ast.Call(func=ast.Name(id=name), args=[ast.Constant(number), *told], keywords=[])
+        return ast.Constant(number)
+
+    def _call(self, which: str, *arguments: ast.expr) -> ast.Call:
+        return ast.Call(func=ast.Name(id=self._word + which), args=list(arguments), keywords=[])
+
+
+def _parameters(function: _Function) -> _Parameters:
+    """Gives the parameters that have literals for values and stand at one place in a test, with where their values are.
+
+    Only of a test that has one list of parameters, in which each row is written out.
+    """
+    lists = [
+        one.args
+        for one in function.decorator_list
+        if isinstance(one, ast.Call) and ast.unparse(one.func).endswith("mark.parametrize")
+    ]
+    if len(lists) != 1 or len(lists[0]) != 2 or not all(map(_is_literal, lists[0])):
+        return {}
+    names, rows = ast.literal_eval(lists[0][0]), lists[0][1]
+    names = tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
+    if not isinstance(rows, (ast.List, ast.Tuple)):
+        return {}
+    used = Counter(node.id for one in function.body for node in ast.walk(one) if isinstance(node, ast.Name))
+    if len(names) == 1:
+        places = {names[0]: [(rows.elts, at) for at in range(len(rows.elts))]}
+    else:
+        lists_of = [row.elts for row in rows.elts if isinstance(row, (ast.List, ast.Tuple))]
+        whole = len(lists_of) == len(rows.elts) and all(len(row) == len(names) for row in lists_of)
+        places = {name: [(row, at) for row in lists_of] for at, name in enumerate(names) if whole}
+    return {name: found for name, found in places.items() if used[name] == 1}
 
 
 def _exception(statement: ast.With) -> str | None:
@@ -195,15 +243,6 @@ def _exception(statement: ast.With) -> str | None:
     if not ast.unparse(call.func).endswith(("raises", "assertRaises")) or len(call.args) != 1:
         return None
     return ast.unparse(call.args[0]).split(".")[-1] if isinstance(call.args[0], (ast.Name, ast.Attribute)) else None
-
-
-def _split(part: ast.expr) -> tuple[ast.expr, object] | None:
-    """Gives what is compared with a literal, and the literal's value."""
-    pair = _pair(part)
-    if pair is None or _is_literal(pair[0]) == _is_literal(pair[1]):
-        return None
-    told, literal = pair if _is_literal(pair[1]) else pair[::-1]
-    return told, ast.literal_eval(literal)
 
 
 def _is_literal(side: ast.expr) -> bool:
