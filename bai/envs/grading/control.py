@@ -19,14 +19,14 @@ from typing import TypeAlias
 
 import numpy as np
 
-from bai.envs.grading.told import TELLS, derived_from, right
+from bai.envs.grading.told import TELLS, derived_from, exceptions_of, right
 from bai.envs.repository.tree import Entry, Tree
 from bai.envs.tasks.repair import RepairTask
 from bai.envs.tasks.swebench_parsers import PYTEST_PARSERS
 
 __all__ = ["Control", "equated", "make_control", "parsed"]
 
-MOST_REPAIRED, MOST_KEPT = 8, 4
+MOST_REPAIRED, MOST_KEPT = 8, 32
 """Tests that are run again, of those that a repair makes pass and of those that have to keep passing."""
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _EQUALITIES = frozenset({"assertEqual", "assertEquals", "assertListEqual", "assertDictEqual", "assertTupleEqual"})
@@ -263,7 +263,7 @@ def _assemble(chosen: list[_Named], tested: Tree, rng: np.random.Generator) -> C
         places[path] = posixpath.join(posixpath.dirname(path), f"test_{_drawn_word(rng)}.py")
         source = ast.unparse(ast.fix_missing_locations(module)) + TELLS.format(word=word)
         files[places[path]] = Entry(data=source.encode())
-    order = rng.permutation(len(chosen))
+    order, bases = rng.permutation(len(chosen)), exceptions_of(tested) if withholding.raised else {}
     return Control(
         files=files,
         originals=frozenset(places),
@@ -271,7 +271,7 @@ def _assemble(chosen: list[_Named], tested: Tree, rng: np.random.Generator) -> C
         records=tuple(f"{place}.{word}" for place in files),
         word=word,
         expected={
-            number: derived_from(str(value), tested) if number in withholding.raised else (value,)
+            number: derived_from(str(value), bases) if number in withholding.raised else (value,)
             for number, value in withholding.expected.items()
         },
     )

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from bai.envs.repository.tree import Tree
 
-__all__ = ["TELLS", "derived_from", "right"]
+__all__ = ["TELLS", "derived_from", "exceptions_of", "right"]
 
 TELLS = """
 def {word}(number, value):
@@ -84,22 +84,27 @@ def _is(text: str, values: tuple[object, ...]) -> bool:
         return False
 
 
-def derived_from(name: str, tree: Tree) -> tuple[str, ...]:
-    """Gives the name of an exception and of those derived from it, in Python itself and in a tree."""
-    bases: dict[str, set[str]] = {
-        other: {base.__name__ for base in kind.__mro__}
-        for other, kind in vars(builtins).items()
+def exceptions_of(tree: Tree) -> dict[str, set[str]]:
+    """Gives what the classes of a tree's Python files, and Python's own exceptions, are derived from."""
+    bases = {
+        name: {base.__name__ for base in kind.__mro__}
+        for name, kind in vars(builtins).items()
         if isinstance(kind, type) and issubclass(kind, BaseException)
     }
     for path in tree:
-        if path.endswith(".py"):
-            for found in _CLASS.finditer(tree[path].data):
-                bases.setdefault(found[1].decode(), set()).update(
-                    re.findall(r"\w+", found[2].decode("utf-8", "replace"))
-                )
-    return tuple(sorted(_closed({name}, bases)))
+        for found in _CLASS.finditer(tree[path].data if path.endswith(".py") else b""):
+            above = re.findall(rb"\w+", found[2])
+            bases.setdefault(found[1].decode("utf-8", "replace"), set()).update(
+                base.decode("utf-8", "replace") for base in above
+            )
+    return bases
 
 
-def _closed(names: set[str], bases: Mapping[str, Iterable[str]]) -> set[str]:
-    more = {other for other, above in bases.items() if not names.isdisjoint(above)} - names
-    return _closed(names | more, bases) if more else names
+def derived_from(name: str, bases: Mapping[str, Collection[str]]) -> tuple[str, ...]:
+    """Gives the name of a class and of those derived from it, at any remove."""
+    names: set[str] = set()
+    more = {name}
+    while more:
+        names |= more
+        more = {other for other, above in bases.items() if not names.isdisjoint(above)} - names
+    return tuple(sorted(names))

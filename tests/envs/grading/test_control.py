@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from bai.envs.grading.control import Control, equated, make_control
 from bai.envs.grading.repair import RepairGrader
 from bai.envs.grading.repair import tested_tree as with_tests
-from bai.envs.grading.told import TELLS, derived_from, right
+from bai.envs.grading.told import TELLS, derived_from, exceptions_of, right
 from bai.envs.machines.workshop import LocalWorkshop
 from bai.envs.repository.patch import apply_patch, make_patch, parse_patch
 from bai.envs.repository.tree import Entry, Tree
@@ -251,10 +251,10 @@ class TestTelling:
         source = (
             b"class NoWay(errors.Refused):\n    pass\nclass Refused(ValueError, Base):\n    pass\nclass Base: pass\n"
         )
-        tree = Tree({"a.py": Entry(data=source), "b.txt": Entry(data=b"class X(ValueError): pass\n")})
-        assert {"ValueError", "UnicodeError", "Refused", "NoWay"} <= set(derived_from("ValueError", tree))
-        assert derived_from("Base", tree) == ("Base", "NoWay", "Refused")
-        assert "X" not in derived_from("ValueError", tree) and "KeyError" not in derived_from("ValueError", tree)
+        bases = exceptions_of(Tree({"a.py": Entry(data=source), "b.txt": Entry(data=b"class X(ValueError): pass\n")}))
+        assert {"ValueError", "UnicodeError", "Refused", "NoWay"} <= set(derived_from("ValueError", bases))
+        assert derived_from("Base", bases) == ("Base", "NoWay", "Refused")
+        assert "X" not in derived_from("ValueError", bases) and "KeyError" not in derived_from("ValueError", bases)
 
 
 def expecting_otherwise(source: bytes, rng: np.random.Generator) -> bytes:
