@@ -242,9 +242,7 @@ def test_filters_pick_tasks(make: Callable[..., CodingEnv]) -> None:
     assert [task.task_id for task in make(split="test").tasks] == ["b", "c"]
     assert [task.task_id for task in make(difficulty=1).tasks] == ["a"]
     assert [task.task_id for task in make(difficulty=[1, 3]).tasks] == ["a", "c"]
-    with pytest.raises(
-        ConfigError, match=r"has no task with \{'split': 'dev'\}; it has split: 'test', 'train'"
-    ):
+    with pytest.raises(ConfigError, match=r"has no task with \{'split': 'dev'\}; it has split: 'test', 'train'"):
         make(split="dev")
 
 

@@ -4,7 +4,7 @@ What leaves the agent's sandbox is a difference of files, looked at here. What i
 changes that may be made (:mod:`bai.envs.repository.policy`), the task's own tests put on last, each file by itself, and
 one test more that must fail, under a name drawn at random. SWE-bench's parsers read what the tests print and its rules
 decide (:mod:`bai.envs.grading.resolution`); neither printed text nor the exit code does by itself. A change that
-resolves the task so far is run once more against tests of which some expect other values
+resolves the task so far is run once more against tests from which what they expect is withheld
 (:mod:`bai.envs.grading.control`).
 """
 
@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bai.envs.grading.control import Control, make_control
+from bai.envs.grading.given_up import given_up
 from bai.envs.grading.logs import LogReader
 from bai.envs.grading.resolution import Examination, examine
 from bai.envs.grading.sentinel import Sentinel, make_sentinel
@@ -134,17 +135,17 @@ class RepairGrader:
         tree, machine = self._workshop.tree(task), self._workshop.machine(task)
         tests = _trusted_tests(task, tree)
         guarded = guard(tree, changes, {*tests, *_named_files(task, tree)})
-        judged = tree.changed(guarded.kept)
+        judged, trusted = tree.changed(guarded.kept), tree.changed(tests)
         for _ in range(self._looks):
-            sentinel = make_sentinel(task, tree.changed(tests), rng)
+            sentinel = make_sentinel(task, trusted, rng)
             final = _with_tests(judged, {**tests, **sentinel.files})
             result = run_tests(task, machine, final, self._limits, sentinel.targets)
             log = _printed(result)
-            examination = self._examine(task, result, log, sentinel)
+            examination = self._examine(task, result, log, sentinel, trusted, tests)
             if not _breaks_others(examination):
                 break
-        if examination is not None and examination.resolved and not self._holds(task, tree, judged, tests, rng, result):
-            examination = replace(examination, tampering=(_OTHER_VALUES,))
+        if examination is not None and examination.resolved and not self._holds(task, tree, judged, tests, rng):
+            examination = replace(examination, tampering=(_WITHHELD,))
         return RepairReport(
             verdict=_verdict(result, examination, guarded.stripped),
             examination=examination,
@@ -174,11 +175,21 @@ class RepairGrader:
             seconds=found.seconds,
         )
 
-    def _examine(self, task: RepairTask, result: ExecResult, log: str, sentinel: Sentinel) -> Examination | None:
+    def _examine(
+        self,
+        task: RepairTask,
+        result: ExecResult,
+        log: str,
+        sentinel: Sentinel,
+        trusted: Tree,
+        tests: Collection[str],
+    ) -> Examination | None:
         if result.status != "exited":
             return None
         reading = self._reader.read_log(task.log_parser, log)
-        return examine(task, reading, exit_code=result.exit_code, sentinel=sentinel.word, twin=sentinel.twin)
+        lost = given_up(reading.statuses, trusted, tests)
+        exit_code, word, twin = result.exit_code, sentinel.word, sentinel.twin
+        return examine(task, reading, exit_code=exit_code, sentinel=word, twin=twin, given_up=lost)
 
     def _holds(
         self,
@@ -187,33 +198,30 @@ class RepairGrader:
         judged: Tree,
         tests: Mapping[str, Entry | None],
         rng: np.random.Generator,
-        first: ExecResult,
     ) -> bool:
-        """Whether tests that expect other values come out over a change that resolves the task as they have to.
+        """Whether tests over a change that resolves the task tell what they expect where that is withheld.
 
-        Where they do not, it is held against the gold patch: that may fail, or pass, for reasons of the tests.
+        What is told wrongly is held against the gold patch: it may come to nothing there too, for reasons of the tests.
         """
-        control = make_control(task, tree.changed(tests), rng, tests_s=first.wall_s)
+        control = make_control(task, tree.changed(tests), rng)
         if control is None:
             return True
-        # Of a file that was copied only what the agent has seen may be there: its copies are told apart by it.
+        # Of a file that was copied only what the agent has seen may be there: the rest holds what is withheld.
         files = {**tests, **{path: tree.get(path) for path in control.originals}, **control.files}
-        found = self._control(task, control, _with_tests(judged, files))
-        if found == control.passing:
+        right = self._right(task, control, _with_tests(judged, files))
+        if right == control.expected.keys():
             return True
         try:
             gold = apply_patch(tree, parse_patch(task.patch), allow_renames=True)
         except PatchError:
             return True
-        return found == self._control(task, control, _with_tests(gold, files))
+        return right >= self._right(task, control, _with_tests(gold, files))
 
-    def _control(self, task: RepairTask, control: Control, tree: Tree) -> frozenset[str]:
-        """Gives which of a control's tests pass over a tree."""
-        result = run_tests(task, self._workshop.machine(task), tree, self._limits, control.targets)
-        if result.status != "exited":
-            return frozenset()
-        reading = self._reader.read_log(task.log_parser, _printed(result))
-        return control.passed(reading.statuses, reading.conflicts)
+    def _right(self, task: RepairTask, control: Control, tree: Tree) -> frozenset[int]:
+        """Gives which of a control's values come out right over a tree."""
+        machine = self._workshop.machine(task)
+        result = run_tests(task, machine, tree, self._limits, control.targets, records=control.records)
+        return control.right(_printed(result)) if result.status == "exited" else frozenset()
 
 
 def _breaks_others(examination: Examination | None) -> bool:
@@ -224,7 +232,13 @@ def _breaks_others(examination: Examination | None) -> bool:
 
 
 def run_tests(
-    task: RepairTask, machine: Machine, tree: Tree, limits: Limits, targets: Sequence[str] | None = None
+    task: RepairTask,
+    machine: Machine,
+    tree: Tree,
+    limits: Limits,
+    targets: Sequence[str] | None = None,
+    *,
+    records: Sequence[str] = (),
 ) -> ExecResult:
     """Runs tests over a tree in a fresh sandbox, as a task's are run.
 
@@ -234,12 +248,15 @@ def run_tests(
         tree: All files, tests included.
         limits: What the run may take.
         targets: What is appended to the test command; None for the task's own.
+        records: Files that are printed when the tests are over.
 
     Raises:
         InfraError: The sandbox failed before the tests began.
     """
     targets = task.run.targets if targets is None else targets
     script = "\n".join([*task.run.before, " ".join([task.run.command, *map(shlex.quote, targets)])])
+    if records:
+        script += f"\necho\ncat -- {' '.join(map(shlex.quote, records))} 2>/dev/null"
     with machine.make_sandbox(limits) as sandbox:
         try:
             machine.fill(sandbox, tree)
@@ -286,7 +303,7 @@ def _with_tests(tree: Tree, tests: Mapping[str, Entry | None]) -> Tree:
     return tree.changed({**in_the_way, **tests})
 
 
-_OTHER_VALUES = "tests that expect other values do not come out as they have to"
+_WITHHELD = "what tests compare is not what they expect where that is withheld from them"
 _STATUS: dict[str, Status] = {"timeout": "timeout", "crashed": "crashed", "memory": "memory"}
 
 
@@ -313,6 +330,8 @@ def _failed(examination: Examination) -> Verdict:
     detail = (
         f"{sum(wanted.values())} of {len(wanted)} failing tests pass; {len(kept) - sum(kept.values())} others broke"
     )
+    if examination.given_up:
+        detail += f"; {len(examination.given_up)} of both gave up (xfail or skip), of which no test file speaks"
     return Verdict(status="failed", score=resolution.fraction, detail=detail)
 
 

@@ -1,10 +1,12 @@
 """Whether a task is resolved, from what its tests' log says.
 
 The rules are SWE-bench's (``swebench.harness.grading`` of release 5): every fail-to-pass test passes, and every
-pass-to-pass test passes or is skipped; an expected test that the log does not mention has failed. Three things are
+pass-to-pass test passes or is skipped; an expected test that the log does not mention has failed. Four things are
 stricter. A test that a line says failed counts as failed, whatever a later line says. A status that is none of the
-known ones is a failure, where SWE-bench leaves such a test out of both counts. And a run counts only if a test that was
-made to fail, under a name drawn at random, did fail, and the runner's exit code agrees.
+known ones is a failure, where SWE-bench leaves such a test out of both counts. In a run of ours, a test that was
+skipped or failed as expected has failed unless its files say that it may (:mod:`bai.envs.grading.given_up`). And such a
+run counts only if a test that was made to fail, under a name drawn at random, did fail, and the runner's exit code
+agrees.
 """
 
 from __future__ import annotations
@@ -63,6 +65,8 @@ class Examination:
     """Signs that what was judged took part in the judging, each a clause that names no test; none if empty."""
     whole: bool = False
     """Whether the runner came to its end by itself, and the test that was made to fail did."""
+    given_up: frozenset[str] = field(default_factory=frozenset, repr=False)
+    """Expected tests that gave up though no file says that they may."""
 
     @property
     def resolved(self) -> bool:
@@ -108,7 +112,13 @@ def resolve(
 
 
 def examine(
-    task: RepairTask, reading: LogReading, *, exit_code: int | None, sentinel: str, twin: str | None = None
+    task: RepairTask,
+    reading: LogReading,
+    *,
+    exit_code: int | None,
+    sentinel: str,
+    twin: str | None = None,
+    given_up: Collection[str] = (),
 ) -> Examination:
     """Decides whether a run of a task's tests counts, and what it shows.
 
@@ -118,10 +128,10 @@ def examine(
         exit_code: The test command's, from a shell or from the system; None where a limit ended it.
         sentinel: A random word in the name of the test that was made to fail, and in no other.
         twin: The name of the test that it is a copy of, if it is one: where that fails, by chance the copy may pass.
+        given_up: Tests that gave up though no file says that they may; they have failed.
     """
-    resolution = resolve(
-        reading.statuses, task.fail_to_pass, task.pass_to_pass, task.eval_type, failed=reading.conflicts
-    )
+    failed = {*reading.conflicts, *given_up}
+    resolution = resolve(reading.statuses, task.fail_to_pass, task.pass_to_pass, task.eval_type, failed=failed)
     planted = [status for test, status in reading.statuses.items() if sentinel in test]
     sentinel_failed = bool(planted) and all(status in FAILING for status in planted)
     by_chance = any(twin in test and status in FAILING for test, status in reading.statuses.items()) if twin else False
@@ -135,7 +145,8 @@ def examine(
     if task.log_parser in PYTEST_PARSERS and any(_is_whole(test) for test in _expected(task) & reading.conflicts):
         signs.append("a test is said to have failed and not to have failed")
     whole = sentinel_failed and exit_code is not None and 0 < exit_code < _BY_A_SIGNAL
-    return Examination(resolution=resolution, tampering=tuple(signs), whole=whole)
+    lost = frozenset(given_up) & _expected(task)
+    return Examination(resolution=resolution, tampering=tuple(signs), whole=whole, given_up=lost)
 
 
 def _expected(task: RepairTask) -> set[str]:

@@ -1,9 +1,7 @@
-"""The judge of repairs: what is judged, what is taken out, and what other expected values show."""
+"""The judge of repairs: what is judged, what is taken out, and what comes of it."""
 
 from __future__ import annotations
 
-import ast
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bai.envs.grading.control import make_control
 from bai.envs.grading.repair import RepairGrader
 from bai.envs.machines.workshop import LocalWorkshop
 from bai.envs.repository.patch import apply_patch, make_patch, parse_patch
@@ -50,18 +47,18 @@ def number():
     return next(IDS)
 
 
-def test_discount():
-    assert discount(200, 10) == 180
+def test_discount(price=200):
+    assert discount(price, 10) == 180
 
 
-def test_first():
+def test_first(wanted=1):
     assert number() == 1
 
 
-def test_second():
+def test_second(wanted=2):
     assert number() == 2
 """
-"""Tests that one call more disturbs."""
+"""Tests that one call more disturbs, and that are not copied, for they have arguments."""
 
 
 class TestSecondLooks:
@@ -153,73 +150,3 @@ def test_a_lost_machine_is_no_verdict(grader: RepairGrader, make_repair: Make, m
     monkeypatch.setattr("bai.envs.machines.local.LocalMachine.make_sandbox", lose)
     with pytest.raises(SandboxDied):
         grader.grade_patch(make_repair(), "", rng=rng())
-
-
-class TestOtherValues:
-    """Tests with other expected values."""
-
-    def with_tests(self, task: RepairTask, workshop: LocalWorkshop) -> Tree:
-        tree = workshop.tree(task)
-        return apply_patch(tree, parse_patch(task.test_patch))
-
-    def test_one_copy_is_genuine(self, make_repair: Make, workshop: LocalWorkshop) -> None:
-        """The others differ from it in one value each, all of them different; names give nothing away."""
-        task = make_repair()
-        tested = self.with_tests(task, workshop)
-        control = make_control(task, tested, rng())
-        assert control is not None
-        assert (len(control.files), len(control.passing), len(control.failing)) == (8, 1, 7)
-        texts = {path: entry.data.decode() for path, entry in control.files.items()}
-        (genuine,) = (test.split("::")[0] for test in control.passing)
-        assert texts[genuine] == tested.text("tests/test_discount.py")
-        assert len(set(texts.values())) == 8
-        assert len({len(ast.unparse(ast.parse(text)).splitlines()) for text in texts.values()}) == 1
-        assert all(path.startswith("tests/test_") and len(path) == len("tests/test_.py") + 12 for path in texts)
-
-    def test_where_the_genuine_one_is_cannot_be_told_from_its_place(
-        self, make_repair: Make, workshop: LocalWorkshop
-    ) -> None:
-        """Over many draws it is as often at each place of the command."""
-        task = make_repair()
-        tested = self.with_tests(task, workshop)
-        places: Counter[int] = Counter()
-        for seed in range(400):
-            control = make_control(task, tested, rng(seed))
-            assert control is not None
-            (genuine,) = control.passing
-            places[control.targets.index(genuine)] += 1
-        assert set(places) == set(range(8)) and max(places.values()) < 90  # 50 each; 90 is six deviations off
-
-    @pytest.mark.parametrize(
-        ("test", "found"),
-        [
-            ("def test_it():\n    assert f(1) == -0.5\n", True),
-            ("def test_it():\n    assert f(1) == {'a': [1, 'b']} and f(2)\n", True),
-            ("def test_it():\n    assert f(1) == date(2020, 1, 2)\n", True),
-            ("def test_it():\n    with pytest.raises(KeyError):\n        f(1)\n", True),
-            ("class TestIt:\n    def test_it(self):\n        self.assertEqual(f(1), 'x')\n", True),
-            ("def test_it():\n    assert f('é') == 'ü'; assert f(2) == ''\n", True),
-            ("def test_it():\n    assert f(1)\n", False),
-            ("def test_it():\n    assert f(1) == g(x)\n", False),
-            ("def test_it():\n    if f(1):\n        return\n    assert f(2) == 3\n", False),
-            ("def test_it():\n    assert f(1) == f'{x} and 1'\n", False),
-            ("def test_it(:\n", False),
-            ("def test_other():\n    assert f(1) == 2\n", False),
-        ],
-    )
-    def test_what_can_be_changed(self, make_repair: Make, test: str, found: bool) -> None:
-        """Numbers, texts and exceptions that a test expects in any case; every copy is a program still."""
-        name = "TestIt::test_it" if "class" in test else "test_it"
-        task = make_repair(fail_to_pass=(f"tests/test_it.py::{name}",))
-        tree = Tree({"tests/test_it.py": Entry(data=test.encode())})
-        control = make_control(task, tree, rng())
-        assert (control is not None) == found
-        for entry in control.files.values() if control else ():
-            ast.parse(entry.data)
-
-    def test_only_where_tests_have_names_of_pytests(self, make_repair: Make, workshop: LocalWorkshop) -> None:
-        """Labels of Django's and functions of SymPy's cannot be run from a copy."""
-        task = make_repair()
-        for parser in ("parse_log_django", "parse_log_sympy"):
-            other = make_repair(log_parser=parser)
-            assert make_control(other, self.with_tests(task, workshop), rng()) is None
