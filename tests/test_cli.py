@@ -18,6 +18,7 @@ import pytest
 import bai
 from bai.agents.policies import make_policy
 from bai.cli.output import assignments, difficulties, env_options, progress
+from bai.cli.training import model_directory
 from bai.envs.sandbox import make_sandbox
 from bai.envs.sandbox.registry import ProcessId, Record
 from bai.errors import ConfigError
@@ -94,19 +95,19 @@ class TestMistakes:
             ("eval", "--policy", "oracle", "--option", "colour=red"),
             ("eval", "--agent", "empty", "--env", "bai/SWEBench-v0", "--env-arg", "max_turn=3"),
             ("eval", "--agent", "empty", "--env", "bai/SWEBench-v0", "--env-arg", "mode=3"),
-            ("train", "--model", "bai/assets/nano", "--out", "run", "--env-arg", "colour=red"),
+            ("train", "--model", "nano", "--out", "run", "--env-arg", "colour=red"),
             ("eval", "--policy", "oracle", "--env", "bai/Nothing-v0"),
             ("eval", "--policy", "oracle", "--temperature", "-1"),
             ("eval", "--policy", "oracle", "--difficulty", "hard"),
             ("eval", "--policy", "oracle", "--difficulty", "4-9"),
             ("tasks", "check", "micro", "--difficulty", "3-1"),
             ("tasks", "check", "micro", "--split", "test"),
-            ("train", "--model", "bai/assets/nano", "--out", "run", "--difficulty", "1,2"),
+            ("train", "--model", "nano", "--out", "run", "--difficulty", "1,2"),
             ("tasks", "show", "nothing-here"),
             ("tasks", "show", "micro", "micro/0"),
             ("train", "--model", "nothing-here", "--out", "run"),
-            ("train", "--model", "bai/assets/nano", "--out", "run", "--env-runners", "-1"),
-            ("train", "--model", "bai/assets/nano", "--out", "run", "--set", "lr=fast"),
+            ("train", "--model", "nano", "--out", "run", "--env-runners", "-1"),
+            ("train", "--model", "nano", "--out", "run", "--set", "lr=fast"),
             ("view", "nothing-here.jsonl"),
         ],
         ids=" ".join,
@@ -517,6 +518,14 @@ class TestEval:
         assert int(next(line.split()[-1] for line in text.splitlines() if line.split()[:1] == ["passed"])) == 164
         assert "not passed: " not in text
         assert (tmp_path / "report.html").stat().st_size > 100_000
+
+
+def test_the_model_that_ships_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``nano``, wherever one is; a directory of that name is meant where there is one."""
+    monkeypatch.chdir(tmp_path)
+    assert (model_directory(Path("nano")) / "config.json").is_file()
+    (tmp_path / "nano").mkdir()
+    assert model_directory(Path("nano")) == Path("nano")
 
 
 @pytest.mark.ray

@@ -29,11 +29,22 @@ from bai.errors import ConfigError
 if TYPE_CHECKING:
     from bai.agents.train import TrainResult
 
-__all__ = ["bench", "demo", "train"]
+__all__ = ["bench", "demo", "model_directory", "train"]
+
+
+def model_directory(name_or_path: Path) -> Path:
+    """Gives the directory of the model that ships with bai for ``nano``, unless there is one of that name here."""
+    if str(name_or_path) != "nano" or name_or_path.exists():
+        return name_or_path
+    from bai.evals.demo import warm_start
+
+    return warm_start()
 
 
 def train(
-    model: Annotated[Path, typer.Option(help="Directory of a causal language model and its tokenizer.")],
+    model: Annotated[
+        Path, typer.Option(help="Directory of a causal language model and its tokenizer, or nano: the one of bai.")
+    ],
     folder: Annotated[Path, typer.Option("--out", help="Directory of the run.")],
     task_set: Annotated[
         str | None,
@@ -70,7 +81,7 @@ def train(
     from bai.agents.train import train as run
 
     config = TrainConfig(
-        model=model,
+        model=model_directory(model),
         out=folder,
         env=chosen,
         env_config=env_options(chosen, option or [], task_set=task_set, split=split, difficulty=levels),
