@@ -132,7 +132,7 @@ def test_filters_and_seeds_choose_the_tasks(make: Callable[..., MathematicsEnv])
 @pytest.mark.parametrize(
     ("kwargs", "error"),
     [
-        ({"task_set": "nope"}, TaskSetNotFound), ({"task_set": 3}, TaskSetNotFound), ({"split": "test"}, ConfigError),
+        ({"task_set": "nope"}, TaskSetNotFound), ({"task_set": 3}, ConfigError), ({"split": "test"}, ConfigError),
         ({"difficulty": 6}, ConfigError), ({"difficulty": "1"}, ConfigError), ({"subject": "Algebra"}, ConfigError),
         ({"tools": "perl"}, ConfigError), ({"prompt": "long"}, ConfigError), ({"max_turns": 2}, ConfigError),
         ({"max_turns": 0, "tools": "python"}, ConfigError), ({"compare_s": 0}, ConfigError),

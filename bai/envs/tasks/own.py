@@ -10,7 +10,7 @@ from typing import TypeVar
 from bai.envs.stamps import Stamp, stamp
 from bai.envs.tasks.files import Row, read_rows
 from bai.envs.tasks.finite import FiniteTaskSet
-from bai.errors import TaskSetNotFound
+from bai.errors import ConfigError, TaskSetNotFound
 from bai.types import Task
 
 __all__ = ["load_own", "refuse_unknown"]
@@ -27,9 +27,12 @@ def load_own(name_or_path: str | Path, task_of: Callable[[Row], T], known: Itera
         known: Names of sets that might have been meant.
 
     Raises:
+        ConfigError: It is no path.
         TaskSetNotFound: It is not there.
         MalformedRow: A row breaks the format; names the file, the line and the field.
     """
+    if not isinstance(name_or_path, (str, Path)) or not str(name_or_path):
+        raise ConfigError(f"a task set is a name or the path of a file; got {name_or_path!r:.200}")
     path = Path(name_or_path).expanduser()
     if not path.exists():
         raise TaskSetNotFound(
