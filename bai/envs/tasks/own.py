@@ -32,7 +32,7 @@ def load_own(name_or_path: str | Path, task_of: Callable[[Row], T], known: Itera
         MalformedRow: A row breaks the format; names the file, the line and the field.
     """
     if not isinstance(name_or_path, (str, Path)) or not str(name_or_path):
-        raise ConfigError(f"a task set is a name or the path of a file; got {name_or_path!r:.200}")
+        raise ConfigError(f"expected the name of a task set or the path of a file; got {name_or_path!r:.200}")
     path = Path(name_or_path).expanduser()
     if not path.exists():
         raise TaskSetNotFound(
