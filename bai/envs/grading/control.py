@@ -25,7 +25,7 @@ from bai.envs.repository.tree import Entry, Tree
 from bai.envs.tasks.repair import RepairTask
 from bai.envs.tasks.swebench_parsers import PYTEST_PARSERS
 
-__all__ = ["Control", "equated", "make_control", "parsed"]
+__all__ = ["Control", "equated", "is_literal", "make_control", "parsed"]
 
 MOST_REPAIRED, MOST_KEPT = 8, 32
 """Tests that are run again, of those that a repair makes pass and of those that have to keep passing."""
@@ -189,10 +189,10 @@ class _Withholding:
     def _telling(self, part: ast.expr, parameters: _Parameters) -> ast.Call | None:
         """Gives what stands in place of a comparison with something that can be withheld."""
         one, other = _pair(part) or (None, None)
-        if one is None or other is None or (_is_literal(one) and _is_literal(other)):
+        if one is None or other is None or (is_literal(one) and is_literal(other)):
             return None
         for told, expected in ((one, other), (other, one)):
-            if _is_literal(expected):
+            if is_literal(expected):
                 return self._call("", self._take_out(ast.literal_eval(expected)), told)
             if isinstance(expected, ast.Name) and expected.id in parameters:
                 for row, column in parameters[expected.id]:
@@ -219,7 +219,7 @@ def _parameters(function: Function) -> _Parameters:
         for one in function.decorator_list
         if isinstance(one, ast.Call) and ast.unparse(one.func).endswith("mark.parametrize")
     ]
-    if len(lists) != 1 or len(lists[0]) != 2 or not all(map(_is_literal, lists[0])):
+    if len(lists) != 1 or len(lists[0]) != 2 or not all(map(is_literal, lists[0])):
         return {}
     names, rows = ast.literal_eval(lists[0][0]), lists[0][1]
     names = tuple(name.strip() for name in names.split(",")) if isinstance(names, str) else tuple(names)
@@ -245,7 +245,8 @@ def _exception(statement: ast.With) -> str | None:
     return ast.unparse(call.args[0]).split(".")[-1] if isinstance(call.args[0], (ast.Name, ast.Attribute)) else None
 
 
-def _is_literal(side: ast.expr) -> bool:
+def is_literal(side: ast.expr) -> bool:
+    """Whether an expression is a value that is written out."""
     try:
         ast.literal_eval(side)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

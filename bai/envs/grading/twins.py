@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from bai.envs.grading.control import equated
+from bai.envs.grading.control import equated, is_literal
 from bai.envs.grading.falsehoods import pick
 from bai.envs.grading.places import Function, Place, lasting_names, names_in
 
@@ -81,18 +81,10 @@ def find_twin(
 def _compared(test: Function) -> Iterator[tuple[ast.expr, ast.Constant]]:
     """Gives the literals that something is compared with, and each number and text in them that is on one line."""
     for pair in (pair for statement in test.body for pair in equated(statement)):
-        literals = [side for side in pair if _is_literal(side)]
+        literals = [side for side in pair if is_literal(side)]
         for node in ast.walk(literals[0]) if len(literals) == 1 else ():
             if isinstance(node, ast.Constant) and type(node.value) in (int, str) and node.lineno == node.end_lineno:
                 yield literals[0], node
-
-
-def _is_literal(side: ast.expr) -> bool:
-    try:
-        ast.literal_eval(side)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True
 
 
 def _is_plain(test: Function, known: set[str]) -> bool:
