@@ -15,11 +15,12 @@ from bai.envs.tasks.files import search_path
 from bai.envs.tasks.finite import FiniteTaskSet
 from bai.envs.tasks.humaneval import load_humaneval
 from bai.envs.tasks.mbpp import load_mbpp
+from bai.envs.tasks.own import load_own
 from bai.envs.tasks.plus import load_humaneval_plus, load_mbpp_plus
 from bai.envs.tasks.quixbugs import load_quixbugs
-from bai.envs.tasks.rows import load_rows
+from bai.envs.tasks.rows import task_of
 from bai.envs.tasks.selection import filtered
-from bai.errors import ConfigError, TaskSetNotFound
+from bai.errors import ConfigError
 
 __all__ = ["PUBLIC_SETS", "load_task_set"]
 
@@ -78,21 +79,9 @@ def _load(name_or_path: str | Path) -> FiniteTaskSet[CodingTask]:
     if isinstance(name_or_path, str) and name_or_path in PUBLIC_SETS:
         candidates = (path for folder in search_path() for path in sorted(folder.glob(f"{name_or_path}*")))
         return _load_public(name_or_path, stamp(candidates))
-    path = Path(name_or_path).expanduser()
-    if not path.exists():
-        known = ", ".join(["micro", *PUBLIC_SETS])
-        raise TaskSetNotFound(
-            f"there is no task set and no file {str(name_or_path)!r}: expected one of {known}, or the path of a file "
-            f"in the row format (docs/task_format.md)"
-        )
-    return _load_path(str(path.resolve()), stamp([path.resolve()]))
+    return load_own(name_or_path, task_of, ["micro", *PUBLIC_SETS])
 
 
 @functools.lru_cache(maxsize=16)
 def _load_public(name: str, stamp: Stamp) -> FiniteTaskSet[CodingTask]:
     return PUBLIC_SETS[name]()
-
-
-@functools.lru_cache(maxsize=16)
-def _load_path(path: str, stamp: Stamp) -> FiniteTaskSet[CodingTask]:
-    return load_rows(Path(path))

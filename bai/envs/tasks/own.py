@@ -22,7 +22,8 @@ def load_own(name_or_path: str | Path, task_of: Callable[[Row], T], known: Itera
     """Reads a file, or a directory, of rows (see ``docs/own_tasks.md``).
 
     Args:
-        name_or_path: Where it lies.
+        name_or_path: Where it lies: ``.jsonl``, ``.json`` (lines too), either gzipped; or what ``datasets`` reads:
+            ``.parquet``, ``.csv``, ``.arrow``, or a directory.
         task_of: Reads a row.
         known: Names of sets that might have been meant.
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from keyword import iskeyword
-from pathlib import Path
 from typing import Any, get_args
 
 from bai.envs.tasks.coding import Case, CaseTests, CodingTask, ReferenceTests, Rule, ScriptTests, Tests
-from bai.envs.tasks.files import Row, read_rows
-from bai.envs.tasks.finite import FiniteTaskSet
+from bai.envs.tasks.files import Row
 from bai.envs.tasks.own import refuse_unknown
 from bai.envs.tasks.syntax import parse
 
-__all__ = ["load_rows", "plain_value"]
+__all__ = ["plain_value", "task_of"]
 
 _FIELDS = {
     *("task_id", "prompt", "entry_point", "reference", "prelude", "answer_style", "metadata", "public"),
@@ -27,20 +25,6 @@ _MEANINGLESS = {
     "script": ("call", "atol", "rtol", "rule"),
 }
 """Fields that say nothing to a kind of tests."""
-
-
-def load_rows(path: Path, name: str | None = None) -> FiniteTaskSet[CodingTask]:
-    """Loads a file of rows in the documented format.
-
-    Args:
-        path: ``.jsonl``, ``.json`` (lines too), either gzipped; or what ``datasets`` reads: ``.parquet``,
-            ``.csv``, ``.arrow``, or a directory.
-        name: Name of the set, or None for the file's.
-
-    Raises:
-        MalformedRow: A row breaks the format; names the file, the line and the field.
-    """
-    return FiniteTaskSet(name or str(path), (task_of(row) for row in read_rows(path)))
 
 
 def task_of(row: Row) -> CodingTask:
