@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import gymnasium as gym
 
+from bai.envs.arguments import did_you_mean
 from bai.envs.registration import ENV_IDS
 from bai.errors import ConfigError
 
@@ -66,16 +66,14 @@ def check_arguments(env_id: str, options: Mapping[str, Any]) -> None:
     known = [parameter.name for parameter in found]
     unknown = options.keys() - {*known, *inspect.signature(gym.make).parameters}
     for name in sorted(unknown):
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        hint = did_you_mean(name, known)
         raise ConfigError(
             f"cannot make {env_id}: it takes no argument {name!r}{hint}; expected some of {', '.join(known)}"
         )
 
 
 def _no_environment(env_id: str, name: str) -> str:
-    close = difflib.get_close_matches(name, gym.registry, n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    hint = did_you_mean(name, gym.registry)
     return (
         f"there is no environment {env_id!r}{hint}: expected one of {', '.join(ENV_IDS)}, or another id that is "
         f"registered with Gymnasium, as module:id where a module has to be imported for it"

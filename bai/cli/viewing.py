@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bai.cli.output import out, print_json
+from bai.envs.arguments import did_you_mean
 from bai.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -97,8 +97,7 @@ def _none_left(loaded: dict[str, list[Trajectory]], task: str | None, status: st
     there = Counter(status_of(row) for row in rows)
     tasks = list(dict.fromkeys(row.task_id for row in rows))
     counts = ", ".join(f"{count} {name}" for name, count in there.items())
-    close = difflib.get_close_matches(task, tasks, n=1) if task is not None and task not in tasks else []
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    hint = did_you_mean(task, tasks) if task is not None and task not in tasks else ""
     return f"none of the {len(rows)} trajectories has {' and '.join(asked)}{hint}; there are {counts}"
 
 

@@ -1,13 +1,20 @@
-"""Checks of arguments that several environments take."""
+"""Checks of arguments that several environments take, and what is said of wrong ones."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bai.errors import ConfigError
 
-__all__ = ["expect_counts", "expect_one_of", "expect_seconds"]
+__all__ = ["did_you_mean", "expect_counts", "expect_one_of", "expect_seconds"]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Gives the known name that is most like another, as a remark for a message; nothing where none is like it."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def expect_one_of(name: str, value: Any, known: Sequence[Any]) -> None:

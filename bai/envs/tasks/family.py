@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bai.envs.arguments import did_you_mean
 from bai.envs.tasks.base import TaskSet
 from bai.envs.tasks.files import read_rows
 from bai.envs.tasks.harbor import is_harbor
@@ -80,8 +80,7 @@ def family_of(name_or_path: str | Path) -> Family:
 
 
 def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, [known for family in FAMILIES for known in family.names], n=1)
-    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    hint = did_you_mean(name, [known for family in FAMILIES for known in family.names])
     return (
         f"there is no task set and no file {name!r:.200}{hint}: expected a name that `bai tasks list` has, or the path "
         f"of a file of rows (docs/own_tasks.md)"
